@@ -1,0 +1,1 @@
+"""Actuator: everything that touches the cluster: admits experiments, moves weights, runs actions, writes status."""

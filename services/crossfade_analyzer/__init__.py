@@ -1,0 +1,1 @@
+"""Analyzer: turns samples into evidence, and evidence into a verdict and a split."""

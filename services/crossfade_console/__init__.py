@@ -1,0 +1,1 @@
+"""Console: what people and Grafana look at, projected from the event log."""

@@ -1,0 +1,1 @@
+"""Notifier: tells people and tools what happened; nothing waits for it."""

@@ -1,0 +1,1 @@
+"""Arithmetic and tables of progressive delivery: no clock, no chance, no environment, no I/O."""
