@@ -1,0 +1,199 @@
+"""The one settings module: environment variables `CROSSFADE_<SECTION>__<FIELD>`.
+
+Only the command line creates `Settings`; a service receives its own section. The sentence under a
+field is its documentation; `crossfade settings` prints them all. A misspelt variable stops the
+start.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from crossfade.errors import FieldError, Malformed
+
+PREFIX = "CROSSFADE_"
+
+
+class Section(BaseModel):
+    """A frozen group of settings whose field docstrings are their reference."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+
+
+class BusSettings(Section):
+    """Where the broker is and what it keeps."""
+
+    url: str = "nats://127.0.0.1:4222"
+    """NATS URLs, separated by commas; `nats://token@host:port` carries a token."""
+    connect_timeout_seconds: float = Field(default=3.0, gt=0)
+    """How long one connection attempt may take."""
+    replicas: int = Field(default=1, ge=1, le=5)
+    """Copies of each stream and bucket; 3 on a cluster of three."""
+    retention_days: float = Field(default=30, gt=0)
+    """How long the event log keeps an event."""
+    retention_gigabytes: float = Field(default=20, gt=0)
+    """How large the event log may grow, counted before compression."""
+    ack_wait_seconds: float = Field(default=30, gt=1)
+    """How long a message may be worked on before the broker gives it to somebody else."""
+
+
+class LogSettings(Section):
+    """How services log."""
+
+    level: Literal["debug", "info", "warning", "error"] = "info"
+    """The least severe line that is written."""
+    format: Literal["auto", "json", "text"] = "auto"
+    """`auto` writes JSON, and coloured text on a terminal."""
+
+
+class HealthSettings(Section):
+    """The small HTTP server beside every service."""
+
+    host: str = "127.0.0.1"
+    """The address it listens on; `0.0.0.0` inside a container."""
+    port: int = Field(default=0, ge=0, le=65535)
+    """The port of `/healthz`, `/readyz` and `/metrics`; 0 takes a free one, and says which."""
+
+
+class ClusterSettings(Section):
+    """How to reach the Kubernetes API."""
+
+    kubeconfig: Path | None = None
+    """A kubeconfig file; absent means in-cluster credentials, and without those no cluster."""
+    context: str | None = None
+    """The context to use; absent means the current one."""
+    timeout_seconds: float = Field(default=10, gt=0)
+    """How long one call to the API server may take."""
+    namespace: str | None = None
+    """The one namespace whose Experiments are watched; absent means all."""
+
+
+class CollectorSettings(Section):
+    """How metric back-ends are asked."""
+
+    timeout_seconds: float = Field(default=5, gt=0)
+    """How long one query may take."""
+    concurrency: int = Field(default=16, ge=1)
+    """How many queries one back-end gets at once."""
+    connect_to: dict[str, str] = Field(default_factory=dict)
+    """Host names (`host` or `host:port`) to `address:port`, as curl's `--connect-to`; JSON."""
+    secrets_directory: Path | None = None
+    """A folder `<namespace>/<name>/<key>` of secrets, for installs without a cluster."""
+
+
+class AnalyzerSettings(Section):
+    """How experiments are judged."""
+
+    default_policy: Literal["iter8", "assured"] = "iter8"
+    """The policy of documents without `spec.decision`."""
+
+
+class ActuatorSettings(Section):
+    """What the actuator may do to the cluster and the machine."""
+
+    actions: Literal["off", "process", "job"] = "off"
+    """How `strategy.actions` run: not at all, as child processes, or as Kubernetes Jobs."""
+    action_seconds: float = Field(default=300, gt=0)
+    """How long one action may take."""
+    phase_seconds: float = Field(default=120, gt=0)
+    """How long a run may stay in Initializing, or without its next sample beyond the interval."""
+    handler_image: str = "crossfade:latest"
+    """The image of the Jobs that run actions."""
+    handler_namespace: str = "crossfade-system"
+    """The namespace of those Jobs."""
+    handler_service_account: str = "crossfade-handler"
+    """The service account of those Jobs."""
+
+
+class NotifierSettings(Section):
+    """Who is told, and how."""
+
+    slack_webhook: SecretStr | None = None
+    """An incoming-webhook URL of Slack."""
+    slack_token: SecretStr | None = None
+    """A bot token with `chat:write`; makes one living message per experiment."""
+    slack_channel: str | None = None
+    """The channel of the living messages."""
+    slack_api: str = "https://slack.com/api/"
+    """Where Slack's Web API is."""
+    timeout_seconds: float = Field(default=5, gt=0)
+    """How long one delivery may take."""
+
+
+class ConsoleSettings(Section):
+    """The live page and the HTTP API."""
+
+    host: str = "127.0.0.1"
+    """The address it listens on."""
+    port: int = Field(default=8080, ge=0, le=65535)
+    """The port; 0 takes a free one, and says which."""
+    token: SecretStr | None = None
+    """Whoever presents it may act; without one the console is read-only."""
+
+
+class Settings(BaseSettings):
+    """All of Crossfade's settings."""
+
+    model_config = SettingsConfigDict(
+        env_prefix=PREFIX,
+        env_nested_delimiter="__",
+        frozen=True,
+        extra="forbid",
+        use_attribute_docstrings=True,
+    )
+
+    bus: BusSettings = BusSettings()
+    """The broker."""
+    log: LogSettings = LogSettings()
+    """Logs."""
+    health: HealthSettings = HealthSettings()
+    """Health and metrics of services."""
+    cluster: ClusterSettings = ClusterSettings()
+    """The Kubernetes API."""
+    collector: CollectorSettings = CollectorSettings()
+    """The collector."""
+    analyzer: AnalyzerSettings = AnalyzerSettings()
+    """The analyzer."""
+    actuator: ActuatorSettings = ActuatorSettings()
+    """The actuator."""
+    notifier: NotifierSettings = NotifierSettings()
+    """The notifier."""
+    console: ConsoleSettings = ConsoleSettings()
+    """The console."""
+
+
+def load(environment: Mapping[str, str] | None = None) -> Settings:
+    """The settings of this process. Raises Malformed with every mistake by variable."""
+    present = os.environ if environment is None else environment  # noqa: TID251
+    unknown = [name for name in present if name.startswith(PREFIX) and not _has_section(name)]
+    if unknown:
+        raise Malformed(FieldError(name, _advice()) for name in sorted(unknown))
+    try:
+        return Settings()
+    except ValidationError as error:
+        raise Malformed(
+            FieldError(variable(*map(str, e["loc"])), f"found {e['input']!r}: {e['msg']}")
+            for e in error.errors(include_url=False)
+        ) from error
+
+
+def variable(*path: str) -> str:
+    """The environment variable of a setting, from section and field."""
+    return PREFIX + "__".join(part.upper() for part in path)
+
+
+def _has_section(name: str) -> bool:
+    section = name.removeprefix(PREFIX).partition("__")[0].lower()
+    # CROSSFADE_TEST_… steers the test suite and CROSSFADE_ATTEMPT is told to actions.
+    return section in Settings.model_fields or section.startswith(("test", "attempt"))
+
+
+def _advice() -> str:
+    sections = ", ".join(variable(s) for s in Settings.model_fields)
+    return f"no such section; settings start with one of {sections}"

@@ -1,0 +1,9 @@
+"""Stand-ins that are as faithful as the real thing, and public for that reason.
+
+Every one passes the same suite as the adapter it stands in for.
+"""
+
+from crossfade.testing.publishing import Recorder
+from crossfade.testing.stores import MemoryStore
+
+__all__ = ["MemoryStore", "Recorder"]
