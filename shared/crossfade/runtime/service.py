@@ -8,7 +8,7 @@ in that order a crash anywhere repeats the handler, and derived ids make the rep
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextvars import ContextVar
 from dataclasses import dataclass
 from datetime import datetime
@@ -192,4 +192,29 @@ class Commander(Protocol):
 
     async def request(self, verb: str, body: Mapping[str, Any]) -> Mapping[str, Any]:
         """The answer of `crossfade.request.<verb>`. Raises Unreachable where nobody answers."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Logged:
+    """An event as the log keeps it. `pending` events follow before the present is reached."""
+
+    event: Event
+    sequence: int
+    at: datetime
+    pending: int
+
+
+class EventLog(Protocol):
+    """Reads the log from its start, without anybody noticing."""
+
+    def follow(
+        self,
+        *,
+        kinds: Sequence[str] = (),
+        namespace: str = "",
+        name: str = "",
+        live: bool = True,
+    ) -> AsyncIterator[Logged]:
+        """Events in the log's order, then, if `live`, those to come; empty filters mean all."""
         ...
