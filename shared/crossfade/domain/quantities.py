@@ -42,9 +42,8 @@ def parse(text: str | int) -> Fraction:
     """The exact value of a quantity; `ValueError` says what was found and what would be right."""
     found = None if isinstance(text, bool) else _FORM.fullmatch(_bounded(str(text)))
     if found is None:
-        raise ValueError(
-            f"{_shown(text)} is not a quantity; right would be a number such as 200, 0.01, 10m or 2k"
-        )
+        right = "a number such as 200, 0.01, 10m or 2k"
+        raise ValueError(f"{_shown(text)} is not a quantity; right would be {right}")
     if (exponent := int(found["exponent"] or 0)) and abs(exponent) > _FARTHEST:
         raise ValueError(f"{_shown(text)} is out of range; exponents go from -200 to 200")
     return Fraction(found["number"]) * _scale(found["suffix"] or "", exponent)
@@ -64,7 +63,7 @@ def canonical(x: Fraction | float | int) -> str:
 
 
 def ceil_3(x: Fraction | float | int) -> str:
-    """A number with exactly three decimals, rounded up (`0.0001` is `0.001`), as iter8ctl prints."""
+    """Exactly three decimals, rounded up as iter8ctl does: `0.0001` is `0.001`."""
     thousandths = math.ceil(exact(x) * 1000)
     whole, rest = divmod(abs(thousandths), 1000)
     return f"{'-' if thousandths < 0 else ''}{whole}.{rest:03d}"

@@ -6,13 +6,13 @@ Absent stays absent: defaults live in `Document`, never in the spec, as upstream
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Final, Literal
 
 from pydantic import ConfigDict, Field, StrictBool
 
 from crossfade.resources.fields import Int32, Percent, Positive, Quantity, Resource, number
 
-API_VERSION = "iter8.tools/v2alpha2"
+API_VERSION: Final = "iter8.tools/v2alpha2"
 
 Chance = Annotated[float, Field(gt=0, lt=1)]
 """A probability that is neither impossible nor certain."""

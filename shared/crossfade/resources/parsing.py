@@ -1,0 +1,95 @@
+"""Reads single documents: every mistake of one at once, by field."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any, TypeVar, get_args
+
+from pydantic import BaseModel, ValidationError
+from pydantic.fields import FieldInfo
+
+from crossfade.errors import FieldError, Malformed
+from crossfade.resources.experiments import API_VERSION, Experiment
+from crossfade.resources.fields import Resource
+from crossfade.resources.metrics import Metric
+from crossfade.resources.mistakes import path, shown, translated
+
+R = TypeVar("R", bound=Resource)
+Steps = tuple[str | int, ...]
+
+
+def parse_experiment(doc: Mapping[str, Any]) -> Experiment:
+    """An Experiment, or `Malformed` with every mistake."""
+    return _parsed(Experiment, doc, "Experiment")
+
+
+def parse_metric(doc: Mapping[str, Any]) -> Metric:
+    """A Metric, or `Malformed` with every mistake."""
+    return _parsed(Metric, doc, "Metric")
+
+
+def unknown_fields(doc: Mapping[str, Any], model: type[Resource]) -> list[str]:
+    """Paths of the fields that an API server would prune, in the document's order."""
+    return [path(steps) for steps, found in _odd(doc, model, ()) if found is not None]
+
+
+def _parsed(model: type[R], doc: Mapping[str, Any], kind: str) -> R:
+    if not isinstance(doc, Mapping):
+        raise Malformed(
+            [FieldError(kind.lower(), f"found {shown(doc)}; right would be a mapping")]
+        )
+    filled = {"apiVersion": API_VERSION, "kind": kind, **doc}
+    errors = [
+        FieldError(path(steps), "is empty; give it a value or leave the field out")
+        for steps, found in _odd(filled, model, ())
+        if found is None
+    ]
+    try:
+        read = model.model_validate(filled, by_alias=True, by_name=False)
+    except ValidationError as failure:
+        known = {error.field for error in errors}
+        errors += [e for e in translated(failure) if e.field not in known]
+        raise Malformed(errors) from None
+    if errors:
+        raise Malformed(errors)
+    return read
+
+
+def _odd(value: object, model: type[BaseModel], at: Steps) -> Iterator[tuple[Steps, object]]:
+    """Unknown fields with their value, and known ones without a value as `None`."""
+    if not isinstance(value, Mapping) or model.model_config.get("extra") == "allow":
+        return
+    fields = {info.alias or name: info for name, info in model.model_fields.items()}
+    for key, held in value.items():
+        here = (*at, str(key))
+        if key not in fields:
+            yield here, held if held is not None else ""
+        elif held is None and key not in ("strength", "status"):
+            yield here, None
+        else:
+            yield from _below(held, fields[key], here)
+
+
+def _below(held: object, info: FieldInfo, at: Steps) -> Iterator[tuple[Steps, object]]:
+    model = _model_in(info.annotation)
+    if model is None:
+        return
+    if "dict[" in str(info.annotation) and isinstance(held, Mapping):
+        for key, listed in held.items():
+            yield from _each(listed, model, (*at, str(key)))
+    elif isinstance(held, (list, tuple)):
+        yield from _each(held, model, at)
+    else:
+        yield from _odd(held, model, at)
+
+
+def _each(listed: object, model: type[BaseModel], at: Steps) -> Iterator[tuple[Steps, object]]:
+    for index, item in enumerate(listed if isinstance(listed, (list, tuple)) else ()):
+        yield from _odd(item, model, (*at, index))
+
+
+def _model_in(annotation: object) -> type[BaseModel] | None:
+    """The model that a field holds, singly, in a list or in a mapping of lists."""
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return annotation
+    return next((m for part in get_args(annotation) if (m := _model_in(part))), None)
