@@ -12,40 +12,56 @@ from crossfade.resources.experiments import Criteria, Experiment
 from crossfade.resources.metrics import REFERRING, Metric, qualified
 from crossfade.resources.mistakes import METRIC_UNAVAILABLE, Refusal, shown
 from crossfade.resources.parsing import parse_experiment, parse_metric, unknown_fields
-from crossfade.resources.rules import is_reference, misnamed, misspecified, written_references
+from crossfade.resources.repair import mended, remaining
+from crossfade.resources.rules import (
+    is_reference,
+    misnamed,
+    misplaced_secrets,
+    misspecified,
+    written_references,
+)
 
 LARGEST_START = 512_000
 """Bytes of a `start-experiment` body; the broker's limit is one megabyte."""
 LARGEST_DOCUMENT = 768_000
 """Bytes of a resolved document, which goes into one bucket entry and one event."""
 
+_LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
+
 T = TypeVar("T")
 Found = Mapping[str, Mapping[str, Any]]
 
 
-def admit(body: Mapping[str, Any], *, find_metric: Found | None = None) -> Document:
+def admit(
+    body: Mapping[str, Any], *, find_metric: Found | None = None, on_cluster: bool = False
+) -> Document:
     """The resolved document, or `Malformed` with every mistake by field.
 
     `body` is `{"experiment": …, "metrics": […]}` or a bare Experiment; `find_metric` holds what
     the cluster knows, by `namespace/name`. What the body brings along wins over the cluster.
+    `on_cluster` also refuses what could never move weights, which assessing offline does not mind.
     """
     errors: list[FieldError] = list(_oversized(body, LARGEST_START, "a start"))
     if errors:
         raise Malformed(errors)
     raw, given = split_body(body)
-    experiment = _collect(errors, lambda: parse_experiment(raw))
-    namespace = experiment.namespace if experiment else None
-    known = _metrics(errors, given, namespace)
+    raw = _tidied(raw)
+    experiment = _read(errors, raw)
+    known = _metrics(errors, given, experiment.namespace if experiment else "default")
     if experiment is None:
         raise Malformed(errors)
-    errors += misspecified(experiment)
-    resolved = _resolve(errors, experiment, known, find_metric or {})
+    further = list(misspecified(experiment, on_cluster=on_cluster))
+    resolved = _resolve(further, experiment, known, find_metric or {})
+    errors += remaining(further, errors)
+    if errors:
+        raise Malformed(errors)
     document = Document(
         experiment=experiment, metrics=resolved, warnings=tuple(_pruned(raw, given))
     )
-    errors += _oversized(document.to_json(), LARGEST_DOCUMENT, "a document with its metrics")
-    if errors:
-        raise Malformed(errors)
+    if too_large := list(
+        _oversized(document.to_json(), LARGEST_DOCUMENT, "a document with its metrics")
+    ):
+        raise Malformed(too_large)
     return document
 
 
@@ -90,8 +106,31 @@ def split_body(body: Mapping[str, Any]) -> tuple[Mapping[str, Any], Sequence[Any
     return experiment, metrics
 
 
+def _tidied(raw: Mapping[str, Any]) -> dict[str, Any]:
+    """Without status and the cluster's bookkeeping, which say nothing about what is asked."""
+    kept = {key: value for key, value in raw.items() if key != "status"}
+    metadata = raw.get("metadata")
+    if isinstance(metadata, Mapping):
+        kept["metadata"] = {k: v for k, v in metadata.items() if k != "managedFields"}
+        notes = metadata.get("annotations")
+        if isinstance(notes, Mapping) and _LAST_APPLIED in notes:
+            kept["metadata"]["annotations"] = {
+                k: v for k, v in notes.items() if k != _LAST_APPLIED
+            }
+    return kept
+
+
+def _read(errors: list[FieldError], raw: Mapping[str, Any]) -> Experiment | None:
+    """The experiment; a broken one is mended far enough for the rules to look at its rest."""
+    try:
+        return parse_experiment(raw)
+    except Malformed as malformed:
+        errors += malformed.errors
+        return mended(Experiment, raw)
+
+
 def _metrics(
-    errors: list[FieldError], given: Sequence[Any], namespace: str | None
+    errors: list[FieldError], given: Sequence[Any], namespace: str
 ) -> dict[str, Metric]:
     """The metrics that the body brings along, by key; one without namespace is the experiment's."""
     known: dict[str, Metric] = {}
@@ -100,7 +139,8 @@ def _metrics(
         if metric is None:
             continue
         errors += misnamed(metric.metadata, f"metrics[{i}].metadata")
-        placed = _placed_in(namespace or "default")(metric)
+        errors += misplaced_secrets(metric.spec, f"metrics[{i}].spec")
+        placed = _placed_in(namespace)(metric)
         if placed.key in known:
             errors.append(
                 FieldError(f"metrics[{i}].metadata.name", f"{placed.key} is given twice")

@@ -176,6 +176,12 @@ class Document(BaseModel):
             return self.deployment is DeploymentPattern.BLUE_GREEN
         return objective.rollback_on_failure
 
+    def asks_the_same(self, other: Document) -> bool:
+        """Whether both would be the same run: specs alike, whatever the cluster added to them."""
+        return self.experiment.spec == other.experiment.spec and {
+            key: metric.spec for key, metric in self.metrics.items()
+        } == {key: metric.spec for key, metric in other.metrics.items()}
+
     def to_json(self) -> dict[str, Any]:
         """Plain JSON in the form that `start-experiment` takes."""
         return {

@@ -10,7 +10,7 @@ from typing import Annotated, Any, Final, Literal
 
 from pydantic import ConfigDict, Field, StrictBool
 
-from crossfade.resources.fields import Int32, Percent, Positive, Quantity, Resource, number
+from crossfade.resources.fields import Count, Percent, Positive, Quantity, Resource, number
 
 API_VERSION: Final = "iter8.tools/v2alpha2"
 
@@ -204,7 +204,7 @@ class Decision(Resource):
     """Chance of an alarm against a version that is within its limits."""
     futility: Annotated[float, Field(ge=0, lt=1)] | None = None
     """Predictive probability below which a candidate gets no more traffic; 0 never gives up."""
-    soak: Annotated[Int32, Field(ge=0)] | None = None
+    soak: Count | None = None
     """Iterations that a winner has to hold before it is promoted."""
     early_stop: StrictBool | None = None
     on_no_data: OnNoData | None = None
@@ -225,13 +225,14 @@ class ExperimentSpec(Resource):
 
 
 class Experiment(Resource):
-    """An `Experiment` resource; its status is an opaque value here (see `status`)."""
+    """A progressive experiment that compares versions of an application."""
 
     api_version: Literal["iter8.tools/v2alpha2"] = API_VERSION
     kind: Literal["Experiment"] = "Experiment"
     metadata: ObjectMeta
     spec: ExperimentSpec
     status: dict[str, Any] | None = None
+    """As the cluster has it; `status.ExperimentStatus` reads it."""
 
     @property
     def name(self) -> str:

@@ -54,8 +54,17 @@ Quantity = Annotated[str, BeforeValidator(quantity_text), WithJsonSchema(QUANTIT
 """Text of a Kubernetes quantity."""
 
 Int32 = Annotated[
-    StrictInt, Field(le=2**31 - 1), WithJsonSchema({"type": "integer", "format": "int32"})
+    StrictInt,
+    Field(ge=-(2**31), le=2**31 - 1),
+    WithJsonSchema({"type": "integer", "format": "int32"}),
 ]
+"""A whole number that fits an int32."""
+Count = Annotated[
+    StrictInt,
+    Field(ge=0, le=2**31 - 1),
+    WithJsonSchema({"type": "integer", "format": "int32", "minimum": 0}),
+]
+"""A whole number from 0."""
 Positive = Annotated[
     StrictInt,
     Field(ge=1, le=2**31 - 1),

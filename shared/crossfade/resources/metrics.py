@@ -79,7 +79,7 @@ class MetricSpec(Resource):
 
 
 class Metric(Resource):
-    """A `Metric` resource."""
+    """A metric and the way to ask for it."""
 
     api_version: Literal["iter8.tools/v2alpha2"] = API_VERSION
     kind: Literal["Metric"] = "Metric"

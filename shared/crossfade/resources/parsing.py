@@ -49,7 +49,7 @@ def _parsed(model: type[R], doc: Mapping[str, Any], kind: str) -> R:
     except ValidationError as failure:
         known = {error.field for error in errors}
         errors += [e for e in translated(failure) if e.field not in known]
-        raise Malformed(errors) from None
+        raise Malformed(errors) from failure
     if errors:
         raise Malformed(errors)
     return read

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 
 from crossfade.errors import FieldError
 from crossfade.resources.experiments import (
+    DeploymentPattern,
     Experiment,
     ObjectMeta,
     ObjectReference,
@@ -16,6 +17,7 @@ from crossfade.resources.experiments import (
     Version,
     VersionInfo,
 )
+from crossfade.resources.metrics import MetricSpec
 from crossfade.resources.mistakes import Refusal, path, shown
 
 NAME_RULE = (
@@ -64,14 +66,31 @@ def misnamed(metadata: ObjectMeta, at: str = "metadata") -> Iterator[FieldError]
         )
 
 
-def misspecified(experiment: Experiment) -> Iterator[FieldError]:
-    """Everything wrong with an experiment that its author could have seen."""
+def misplaced_secrets(spec: MetricSpec, at: str) -> Iterator[FieldError]:
+    """Secrets named in a form that no Secret can have."""
+    ca = spec.tls.ca_secret if spec.tls else None
+    for field, ref in ((f"{at}.secret", spec.secret), (f"{at}.tls.caSecret", ca)):
+        if ref is not None and not is_reference(ref):
+            right = "the name of a Secret, or namespace/name"
+            yield FieldError(field, f"found {shown(ref)}; right would be {right}")
+
+
+def misspecified(experiment: Experiment, *, on_cluster: bool) -> Iterator[FieldError]:
+    """Everything wrong with an experiment that its author could have seen.
+
+    `on_cluster` asks for versions, and for the objects that hold their weights; what a `start`
+    action may still bring is not asked for.
+    """
     yield from misnamed(experiment.metadata)
     yield from _tasks(experiment)
+    unfinished = bool((experiment.spec.strategy.actions or {}).get("start"))
     info = experiment.spec.version_info
     if info is not None:
-        yield from _candidates(experiment, info)
+        if not unfinished:
+            yield from _candidates(experiment, info)
         yield from _versions(info)
+    if on_cluster and not unfinished:
+        yield from _unready(experiment)
     yield from _rewards(experiment)
     yield from _limits(experiment)
     yield from _references(experiment)
@@ -164,6 +183,27 @@ def _versions(info: VersionInfo) -> Iterator[FieldError]:
         seen.add(version.name)
         if version.weight_obj_ref is not None:
             yield from _weight_obj_ref(version.weight_obj_ref, f"{where}.weightObjRef")
+
+
+def _unready(experiment: Experiment) -> Iterator[FieldError]:
+    """Versions that are missing, or whose weights nobody could read."""
+    info = experiment.spec.version_info
+    if info is None:
+        condition = "No versionInfo in experiment"
+        message = f"{condition}; right would be a baseline and its candidates"
+        yield Refusal("spec.versionInfo", message, condition=condition)
+        return
+    if experiment.spec.strategy.deployment_pattern is DeploymentPattern.FIXED_SPLIT:
+        return
+    without = [where for where, version in _placed(info) if version.weight_obj_ref is None]
+    for where in without[1:]:
+        problem = "insufficient number of weightObjectRef specified"
+        condition = "Specification of version weightObjectRef invalid: "
+        condition += f"unable to read version weights; {problem}"
+        message = (
+            f"is missing, and so is {without[0]}'s; right would be at most one version without"
+        )
+        yield Refusal(f"{where}.weightObjRef", message, condition=condition)
 
 
 def _placed(info: VersionInfo) -> Iterator[tuple[str, Version]]:
