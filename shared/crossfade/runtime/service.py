@@ -158,6 +158,7 @@ class Delivery:
     attempt: int = 1
     stored_at: datetime | None = None
     cause: str = ""
+    trace: str = ""
 
 
 delivery: ContextVar[Delivery] = ContextVar("delivery", default=Delivery())  # noqa: B039

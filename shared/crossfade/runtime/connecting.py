@@ -1,0 +1,116 @@
+"""One connection to the broker, with the settings that survive its absence."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+from dataclasses import dataclass, field
+from typing import Any
+
+import nats.errors
+import nats.js.errors
+from faststream.nats import NatsBroker
+from nats.aio.client import Client
+from nats.js import JetStreamContext
+
+from crossfade.errors import Unreachable
+from crossfade.settings import BusSettings
+
+log = logging.getLogger(__name__)
+
+EXIT_CONNECTION_LOST = 70
+STOPPING_SECONDS = 4
+TRANSIENT = (
+    nats.errors.TimeoutError,
+    nats.errors.ConnectionClosedError,
+    nats.errors.ConnectionReconnectingError,
+    nats.errors.NoServersError,
+    nats.errors.OutboundBufferLimitError,
+    nats.js.errors.NoStreamResponseError,
+    nats.js.errors.ServiceUnavailableError,
+)
+"""What the broker's absence, election or overload looks like to a caller."""
+
+
+@dataclass(slots=True)
+class Connection:
+    """A FastStream broker and the client under it."""
+
+    broker: NatsBroker
+    settings: BusSettings
+    stopping: bool = False
+    client: Client | None = field(default=None, init=False)
+
+    @property
+    def connected(self) -> bool:
+        """Whether the broker answers at this moment."""
+        return self.client is not None and self.client.is_connected
+
+    @property
+    def js(self) -> JetStreamContext:
+        """JetStream. Raises Unreachable before `open`."""
+        if self.client is None:
+            raise Unreachable(f"not connected to {without_secrets(self.settings.url)}")
+        return self.client.jetstream(timeout=5)
+
+    async def open(self) -> None:
+        """Connect, however long that takes; says once that it waits."""
+        opening = asyncio.ensure_future(self.broker.connect())
+        while not opening.done():
+            await asyncio.wait({opening}, timeout=self.settings.connect_timeout_seconds)
+            if not opening.done():
+                log.warning("waiting for the broker", extra=self._where())
+                await asyncio.wait({opening})
+        self.client = await opening
+        # FastStream's own callback raises on some errors, which ends the reconnecting for good.
+        self.client._error_cb = self._note_error
+
+    async def close(self) -> None:
+        """Drain and leave."""
+        self.stopping = True
+        await self.broker.stop()
+
+    async def _note_error(self, error: Exception) -> None:
+        log.warning("broker trouble", extra=self._where() | {"error": repr(error)})
+
+    async def closed(self) -> None:
+        """Called by the client when it gave up for good: a restart is the only way back."""
+        if not self.stopping:
+            log.critical("the connection is closed for good; leaving", extra=self._where())
+            os._exit(EXIT_CONNECTION_LOST)
+
+    def _where(self) -> dict[str, Any]:
+        return {"url": without_secrets(self.settings.url)}
+
+
+def connection(settings: BusSettings, name: str) -> Connection:
+    """A connection to come; `open` makes it."""
+    made: list[Connection] = []
+
+    async def closed() -> None:
+        await made[0].closed()
+
+    broker = NatsBroker(
+        settings.url.split(","),
+        name=f"crossfade-{name}",
+        max_reconnect_attempts=-1,
+        reconnect_time_wait=1,
+        connect_timeout=max(1, round(settings.connect_timeout_seconds)),
+        ping_interval=10,
+        max_outstanding_pings=2,
+        graceful_timeout=STOPPING_SECONDS,
+        drain_timeout=STOPPING_SECONDS,
+        closed_cb=closed,
+        logger=None,
+    )
+    made.append(Connection(broker, settings))
+    return made[0]
+
+
+def without_secrets(url: str) -> str:
+    """A broker's URL as it may be logged."""
+    return ",".join(
+        f"{part.partition('://')[0]}://{part.rpartition('@')[2]}" if "@" in part else part
+        for part in url.split(",")
+    )

@@ -1,0 +1,88 @@
+"""Buckets of the broker as stores with compare-and-set."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field
+
+import nats.js.errors
+from nats.js.errors import KeyDeletedError, KeyNotFoundError, KeyWrongLastSequenceError
+from nats.js.kv import KeyValue
+
+from crossfade.errors import Conflict, Missing, Unreachable
+from crossfade.runtime.connecting import TRANSIENT, Connection
+from crossfade.runtime.service import Entry
+
+LISTING_SECONDS = 10.0
+
+
+@dataclass(slots=True)
+class NatsStore:
+    """One bucket. Raises Unreachable where the broker does not answer in time."""
+
+    connection: Connection
+    bucket: str
+    _opened: KeyValue | None = field(default=None, init=False)
+
+    async def get(self, key: str) -> Entry | None:
+        """The value, or None."""
+        try:
+            found = await (await self._open()).get(key)
+        except (KeyNotFoundError, KeyDeletedError):
+            return None
+        except TRANSIENT as error:
+            raise Unreachable(f"bucket {self.bucket}: {error!r}") from error
+        return Entry(found.value or b"", found.revision or 0)
+
+    async def put(self, key: str, value: bytes, revision: int) -> int:
+        """The new revision, if `revision` (0: absent) is still the stored one; else Conflict."""
+        bucket = await self._open()
+        try:
+            if revision:
+                return await bucket.update(key, value, last=revision)
+            return await bucket.create(key, value)
+        except KeyWrongLastSequenceError as error:
+            raise Conflict(f"{self.bucket}/{key} is no longer at {revision}") from error
+        except TRANSIENT as error:
+            raise Unreachable(f"bucket {self.bucket}: {error!r}") from error
+
+    async def delete(self, key: str) -> None:
+        """Forget a key; an absent one is no error."""
+        try:
+            await (await self._open()).delete(key)
+        except (KeyNotFoundError, KeyDeletedError):
+            return
+        except TRANSIENT as error:
+            raise Unreachable(f"bucket {self.bucket}: {error!r}") from error
+
+    async def keys(self, pattern: str = ">") -> list[str]:
+        """The keys that match a subject pattern."""
+        # The client's own `keys` filters by substring and reads the whole bucket.
+        bucket = await self._open()
+        try:
+            async with asyncio.timeout(LISTING_SECONDS):
+                watcher = await bucket.watch(pattern, ignore_deletes=True, meta_only=True)
+                try:
+                    return [entry.key async for entry in _until_caught_up(watcher)]
+                finally:
+                    await watcher.stop()  # type: ignore[no-untyped-call]
+        except (*TRANSIENT, TimeoutError) as error:
+            raise Unreachable(f"bucket {self.bucket}: {error!r}") from error
+
+    async def _open(self) -> KeyValue:
+        if self._opened is None:
+            try:
+                self._opened = await self.connection.js.key_value(self.bucket)
+            except nats.js.errors.BucketNotFoundError as error:
+                raise Missing(f"no bucket {self.bucket}; run `crossfade bootstrap`") from error
+            except TRANSIENT as error:
+                raise Unreachable(f"bucket {self.bucket}: {error!r}") from error
+        return self._opened
+
+
+async def _until_caught_up(watcher: KeyValue.KeyWatcher) -> AsyncIterator[KeyValue.Entry]:
+    async for entry in watcher:
+        if not entry:
+            return
+        yield entry
