@@ -20,7 +20,7 @@ async def test_a_target_is_scraped_with_its_labels(prometheus_on_path, tmp_path,
     targets.write_text(json.dumps([target.group(predictor_name="candidate")]))
     async with RealPrometheus(tmp_path / "p", targets, 0.2) as prometheus:
         async with asyncio.timeout(15):
-            while await prometheus.scrapes() < 3:  # noqa: ASYNC110
+            while await prometheus.scrapes() < 3:
                 await asyncio.sleep(0.05)
         answer = await prometheus.query('hits_total{predictor_name="candidate"}')
     [series] = answer["result"]
