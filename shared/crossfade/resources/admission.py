@@ -241,15 +241,15 @@ def _oversized(body: object, limit: int, what: str) -> Iterator[FieldError]:
         )
 
 
-def _collect(errors: list[FieldError], read: Callable[[], T], prefix: str = "") -> T | None:
+def _collect(errors: list[FieldError], read: Callable[[], T], prefix: str) -> T | None:
     """What `read` returns; its mistakes go to `errors`, below `prefix`."""
     try:
         return read()
     except Malformed as malformed:
         for error in malformed.errors:
             joint = "." if prefix.endswith("]") else ": "
-            field = f"{prefix}{joint}{error.field}" if prefix else error.field
-            errors.append(FieldError(field, error.message))
+            below = f"{joint}{error.field}" if error.field else ""
+            errors.append(FieldError(f"{prefix}{below}", error.message))
         return None
 
 

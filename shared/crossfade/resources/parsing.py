@@ -35,9 +35,7 @@ def unknown_fields(doc: Mapping[str, Any], model: type[Resource]) -> list[str]:
 
 def _parsed(model: type[R], doc: Mapping[str, Any], kind: str) -> R:
     if not isinstance(doc, Mapping):
-        raise Malformed(
-            [FieldError(kind.lower(), f"found {shown(doc)}; right would be a mapping")]
-        )
+        raise Malformed(f"found {shown(doc)}; right would be a mapping that says a {kind}")
     filled = {"apiVersion": API_VERSION, "kind": kind, **doc}
     errors = [
         FieldError(path(steps), "is empty; give it a value or leave the field out")
