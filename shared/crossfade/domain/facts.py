@@ -1,0 +1,102 @@
+"""What can happen to a run. `at` is in seconds since the epoch."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class Fact:
+    """Something that happened."""
+
+    at: float
+
+
+@dataclass(frozen=True, slots=True)
+class Acquired(Fact):
+    """The run is at the head of its target's queue."""
+
+
+@dataclass(frozen=True, slots=True)
+class ActionDone(Fact):
+    """All tasks of an action ran, or one of them failed."""
+
+    action: str
+    ok: bool
+    message: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class TrialRead(Fact):
+    """Every metric was read once; `faults` are those that no waiting will mend."""
+
+    faults: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class WeightsRead(Fact):
+    """The split as found, and that it may be written; or what speaks against it."""
+
+    split: dict[str, int] = field(default_factory=dict)
+    objects: tuple[dict[str, str], ...] = ()
+    fault: str = ""
+    document: dict[str, Any] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Assessed(Fact):
+    """The analyzer's word on one iteration."""
+
+    iteration: int
+    split: dict[str, int]
+    verdict: str
+    final: bool
+    winner: str
+    recommended: str
+    analysis: dict[str, Any] = field(default_factory=dict)
+    reasons: tuple[dict[str, str], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Shifted(Fact):
+    """A wanted split is in force: read back after the write."""
+
+    iteration: int
+    before: dict[str, int]
+    observed: dict[str, int]
+    objects: tuple[dict[str, str], ...] = ()
+    latency_seconds: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Fought(Fact):
+    """Somebody else wrote the weights in between."""
+
+    observed: dict[str, int]
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class TargetLost(Fact):
+    """The object that carries the weights is gone, or is no longer the one we began with."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Aborted(Fact):
+    """Somebody asked for the end."""
+
+    by: str = ""
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Deleted(Fact):
+    """The Experiment resource is gone: traffic stays where it is, nothing runs any more."""
+
+
+@dataclass(frozen=True, slots=True)
+class Overdue(Fact):
+    """The phase's deadline has passed."""
