@@ -185,7 +185,7 @@ async def test_a_stopped_server_comes_back_on_its_port_with_its_objects(emulator
 async def test_stopping_ends_open_watches_at_once(emulator):
     path = "/api/v1/namespaces?watch=1"
     async with emulator.client() as client:
-        watching = asyncio.create_task(client.request("GET", path))
+        watching = asyncio.create_task(client.watch(path))
         await asyncio.sleep(0.05)
         await asyncio.wait_for(emulator.stop(), 2)
         lines = (await watching).body

@@ -223,7 +223,7 @@ def _shaped(at: Target, live: Object | None, wanted: Object) -> Object:
     if kind.status and new["status"] is None:
         del new["status"]
     if kind.custom:
-        return defaulted(pruned(new, kind.schema, embedded=True), kind.schema)
+        return dict(defaulted(pruned(new, kind.schema, embedded=True), kind.schema))
     return filled(kind, new)
 
 
