@@ -26,6 +26,8 @@ LARGEST_START = 512_000
 LARGEST_DOCUMENT = 768_000
 """Bytes of a resolved document, which goes into one bucket entry and one event."""
 
+DEEPEST = 100
+"""Levels of nesting; a document of ours has a dozen."""
 _LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
 
 T = TypeVar("T")
@@ -41,7 +43,7 @@ def admit(
     the cluster knows, by `namespace/name`. What the body brings along wins over the cluster.
     `on_cluster` also refuses what could never move weights, which assessing offline does not mind.
     """
-    errors: list[FieldError] = list(_oversized(body, LARGEST_START, "a start"))
+    errors: list[FieldError] = list(_unfit(body))
     if errors:
         raise Malformed(errors)
     raw, given = split_body(body)
@@ -89,6 +91,8 @@ def missing_metrics(
 
 def split_body(body: Mapping[str, Any]) -> tuple[Mapping[str, Any], Sequence[Any]]:
     """Experiment and metrics of a start's body, which may be a bare Experiment."""
+    if not isinstance(body, Mapping):
+        raise Malformed(f"found {shown(body)}; right would be a mapping with an experiment")
     if "experiment" not in body:
         if "spec" not in body and "kind" not in body:
             raise Malformed([FieldError("experiment", "is missing; it has to be given")])
@@ -233,8 +237,32 @@ def _pruned(raw: Mapping[str, Any], given: Sequence[Any]) -> Iterator[str]:
             yield f"metrics[{i}].{field}: is not a field of a Metric and was left out"
 
 
+def _unfit(body: Any) -> Iterator[FieldError]:
+    """What no store or event could hold, whatever it says."""
+    if _deeper_than(body, DEEPEST):
+        yield FieldError("", f"is nested too deeply; right would be at most {DEEPEST} levels")
+        return
+    try:
+        yield from _oversized(body, LARGEST_START, "a start")
+    except UnicodeEncodeError:
+        yield FieldError("", "found text that is no Unicode; right would be UTF-8")
+
+
+def _deeper_than(body: Any, levels: int) -> bool:
+    level = [body]
+    for _ in range(levels):
+        maps = [
+            held for value in level if isinstance(value, Mapping) for held in value.values()
+        ]
+        lists = [held for value in level if isinstance(value, (list, tuple)) for held in value]
+        level = maps + lists
+    return bool(level)
+
+
 def _oversized(body: object, limit: int, what: str) -> Iterator[FieldError]:
-    size = len(json.dumps(body, ensure_ascii=False, default=str).encode())
+    size = len(
+        json.dumps(body, ensure_ascii=False, separators=(",", ":"), default=str).encode()
+    )
     if size > limit:
         yield FieldError(
             "", f"found {size} bytes; right would be {what} of at most {limit} bytes"
