@@ -1,0 +1,272 @@
+"""A look into the evidence: batches, traffic, planned information, claims, alarms, dispersion.
+
+The order is that of decision-engine §2.8: what is planned is fixed before what is observed.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+
+from . import (
+    batches,
+    claims,
+    detectors,
+    dispersion,
+    gauges,
+    increments,
+    information,
+    ratio_check,
+)
+from .batches import Counts
+from .claim_specs import Claim
+from .evidence import Evidence, Line, Traffic
+from .plan import Look, Plan
+
+MEMORY = 0.7
+LEAST_EVENTS = 0.5
+
+
+def absorb(plan: Plan, evidence: Evidence, look: Look) -> Evidence:
+    """The evidence after this look; targets and stops are left to the appraisal."""
+    split = tuple(int(look.split.get(name, 0)) for name in plan.versions)
+    traffic, requests = count_traffic(plan, evidence.traffic, look, split)
+    ratios = evidence.ratios
+    if requests is not None and split == evidence.split:
+        ratios = ratio_check.step(ratios, requests, split)
+    exposure = planned_exposure(plan, evidence, split, look.iteration)
+    lines = [
+        _absorb_line(plan, j, v, line, look, traffic.forecast, exposure)
+        for (j, v), line in zip(plan.slots, evidence.lines, strict=True)
+    ]
+    return replace(
+        evidence,
+        iteration=look.iteration,
+        elapsed=look.elapsed,
+        split=split,
+        traffic=traffic,
+        lines=_with_dispersion(plan, lines),
+        ratios=ratios,
+    )
+
+
+def planned_exposure(
+    plan: Plan, evidence: Evidence, split: tuple[int, ...], iteration: int
+) -> list[tuple[float, float]]:
+    """(alone, paired) exposure of each candidate from the split in force to the targets."""
+    targets = [min(t, plan.max_candidate_weight) for t in evidence.targets]
+    alone, paired = information.exposures(
+        split[1:], targets, plan.max_candidate_weight_increment, plan.deciding_look - iteration
+    )
+    return list(zip(alone, paired, strict=True))
+
+
+def count_traffic(
+    plan: Plan, traffic: Traffic, look: Look, split: tuple[int, ...]
+) -> tuple[Traffic, list[float] | None]:
+    """(traffic with its new forecast, requests of this interval alone if every version has them).
+
+    Versions that were not read are made up for by their weights. Counts only, never outcomes.
+    """
+    seen, at = list(traffic.seen), list(traffic.at)
+    rates, weight, alone = [], 0, True
+    for v, name in enumerate(plan.versions):
+        delta = _requests(plan, look, name, seen[v])
+        if delta is None:
+            alone = False
+            continue
+        rates.append(delta / max(look.iteration - at[v], 1))
+        weight, alone = weight + split[v], alone and look.iteration - at[v] == 1
+        seen[v], at[v] = _reading(plan, look, name) or 0.0, look.iteration
+    forecast = _forecast(traffic.forecast, math.fsum(rates), weight, sum(split))
+    return Traffic(tuple(seen), tuple(at), forecast), rates if alone else None
+
+
+def _forecast(old: float | None, rate: float, weight: int, whole: int) -> float | None:
+    """Exponentially smoothed requests per interval; unchanged when too little was read."""
+    if weight * 2 < whole or weight == 0:
+        return old
+    total = rate * whole / weight
+    return total if old is None else MEMORY * old + (1.0 - MEMORY) * total
+
+
+def _reading(plan: Plan, look: Look, name: str) -> float | None:
+    value = look.readings.get(name, {}).get(plan.traffic_key or "")
+    return value if value is not None and math.isfinite(value) else None
+
+
+def _requests(plan: Plan, look: Look, name: str, seen: float) -> float | None:
+    value = _reading(plan, look, name)
+    if value is None:
+        return None
+    if plan.traffic_window == "interval":
+        return value
+    delta = batches.difference((seen,), (value,))
+    return delta[0] if delta else None
+
+
+def _absorb_line(
+    plan: Plan,
+    j: int,
+    v: int,
+    line: Line,
+    look: Look,
+    forecast: float | None,
+    exposure: list[tuple[float, float]],
+) -> Line:
+    """One line after this look; without a valid batch it only grows stale and replans."""
+    claim, now = plan.claims[j], _snapshot(plan, j, v, look)
+    if not claim.inferred:
+        return line._replace(stale=line.stale + 1) if now is None else Line(now, look.iteration)
+    if claim.kind == "gauge":
+        return _absorb_gauge(plan, claim, v, line, look, now)
+    batch = None if now is None else _batch(claim, line, now)
+    first = not line.totals
+    if batch is None or now is None:
+        line = line._replace(stale=line.stale + 1)
+    else:
+        totals = batch if first else tuple(map(sum, zip(line.totals, batch, strict=True)))
+        line = line._replace(
+            seen=now, at=look.iteration, stale=0, totals=totals, batches=line.batches + 1
+        )
+    if batch is not None and line.detector:
+        line = line._replace(detector=_alarm(plan, claim, v, line, batch, first))
+    if v == 0:
+        return line
+    looks = plan.deciding_look - look.iteration
+    planned = forecast if forecast is not None else batch[0] if batch else 0.0
+    rest = information.rest(claim, plan, line.totals, planned, exposure[v - 1], looks)
+    line = line._replace(rest=rest)
+    return line if batch is None else _score(plan, claim, line, batch, look.iteration)
+
+
+def _snapshot(plan: Plan, j: int, v: int, look: Look) -> Counts | None:
+    """The readings of a line, the baseline's appended for a pair; None if any is missing."""
+    claim = plan.claims[j]
+    own = batches.group(claim, look.readings.get(plan.versions[v], {}), look.elapsed)
+    if not claim.paired or own is None:
+        return own
+    other = batches.group(claim, look.readings.get(plan.baseline, {}), look.elapsed)
+    return None if other is None else own + other
+
+
+def _batch(claim: Claim, line: Line, now: Counts) -> Counts | None:
+    """What came since the line's snapshot, version by version; None when it must wait."""
+    seen = line.seen or (0.0,) * len(now)
+    width = len(now) // 2 if claim.paired else len(now)
+    by_time = claim.exposure == "time"
+    batch: Counts = ()
+    for i in range(0, len(now), width):
+        part: Counts | None = now[i : i + width]
+        if claim.window == "interval":
+            part = _interval(claim, seen[i : i + width], now[i : i + width])
+        else:
+            part = batches.difference(seen[i : i + width], now[i : i + width], by_time)
+        if part is None:
+            return None
+        batch += batches.canonical(claim, part)
+    return batch
+
+
+def _interval(claim: Claim, seen: Counts, now: Counts) -> Counts:
+    """A window of one interval is its own batch; only its clock is differenced."""
+    return (now[0] - seen[0], *now[1:]) if claim.exposure == "time" else now
+
+
+def _alarm(
+    plan: Plan, claim: Claim, v: int, line: Line, batch: Counts, first: bool
+) -> detectors.Detector:
+    """The alarm after a batch; the candidate's is damped by the dispersion known before it."""
+    phi = 1.0 if v == 0 else line.phi
+    return detectors.step(
+        line.detector,
+        batch[0],
+        batch[-1],
+        claim.p0,
+        claim.alternatives,
+        plan.iterations,
+        first,
+        phi,
+    )
+
+
+def _score(plan: Plan, claim: Claim, line: Line, batch: Counts, iteration: int) -> Line:
+    """The line with this batch in its claim state."""
+    increment, spread = increment_of(claim, batch, line.totals)
+    prior = line.prior or ((increment[1] + line.rest) / 10.0 if increment[1] > 0.0 else 0.0)
+    deciding, recent = iteration >= plan.deciding_look, iteration > plan.last_third
+    state = claims.step(line.state, increment, spread, line.rest, deciding, recent)
+    return line._replace(state=state, prior=prior)
+
+
+def increment_of(
+    claim: Claim, batch: Counts, totals: Counts
+) -> tuple[tuple[float, float, float], float]:
+    """((ΔS, ΔV, ΔW), D) of a batch in a claim's favour; zeros where it carries nothing."""
+    if claim.paired:
+        ds, dv, dw = _paired(claim, batch, totals)
+        ds = claim.sign * ds - claim.margin_of_proof * dw
+        return (ds, dv, dw), dv
+    n, x = batch[0], batch[1]
+    if n <= 0.0:
+        return (0.0, 0.0, 0.0), 0.0
+    if claim.proportion:
+        fitted = totals[1] / totals[0]
+        spread = n * fitted * (1.0 - fitted) if n * fitted >= LEAST_EVENTS else 0.0
+        return increments.share_below_limit(n, x, claim.p0), spread
+    if claim.kind == "poisson":
+        ds, dv, dw = increments.rate_below_limit(n, x, claim.limit)
+        spread = n * totals[1] / totals[0]
+        return (-claim.sign * ds, dv, dw), spread if spread >= LEAST_EVENTS else 0.0
+    v0 = information.boundary_variance(claim, totals)
+    ds, dv, dw = increments.mean_below_limit(n, x, claim.limit, v0)
+    return (-claim.sign * ds, dv, dw), n * information.moments(claim, totals)[2]
+
+
+def _paired(claim: Claim, batch: Counts, totals: Counts) -> tuple[float, ...]:
+    """(ΔS, ΔV, ΔW) of candidate minus baseline, before direction and margin."""
+    half = len(batch) // 2
+    n_c, x_c, n_b, x_b = batch[0], batch[1], batch[half], batch[half + 1]
+    if n_c <= 0.0 or n_b <= 0.0 or (claim.kind == "bernoulli" and n_c + n_b <= 1.0):
+        return 0.0, 0.0, 0.0
+    if claim.kind == "bernoulli":
+        return increments.shares_differ(n_c, x_c, n_b, x_b)
+    if claim.kind == "poisson":
+        return increments.rates_differ(n_c, x_c, n_b, x_b)
+    v_c = information.moments(claim, totals[:half])[2]
+    v_b = information.moments(claim, totals[half:])[2]
+    return increments.means_differ(n_c, x_c, v_c, n_b, x_b, v_b)
+
+
+def _absorb_gauge(
+    plan: Plan, claim: Claim, v: int, line: Line, look: Look, now: Counts | None
+) -> Line:
+    """One interval's value into the gauge's sums."""
+    if now is None:
+        return line._replace(stale=line.stale + 1)
+    line = line._replace(
+        seen=now, at=look.iteration, stale=0, totals=now, batches=line.batches + 1
+    )
+    if v == 0:
+        return line
+    half = len(now) // 2 if claim.paired else len(now)
+    other = now[2 * half - 1] if claim.paired else claim.limit
+    d = claim.sign * (now[half - 1] - other) - (claim.margin_of_proof if claim.paired else 0.0)
+    weight = 1.0
+    if claim.denominator:
+        weight = now[0] * now[half] / (now[0] + now[half]) if claim.paired else now[0]
+    state = gauges.step(line.gauge, d, weight, look.iteration > plan.last_third)
+    return line._replace(gauge=state)
+
+
+def _with_dispersion(plan: Plan, lines: list[Line]) -> tuple[Line, ...]:
+    """Every candidate's line with its φ; a pair's is estimated over all candidates together."""
+    found = list(lines)
+    for j, claim in enumerate(plan.claims):
+        mine = [i for i, (k, v) in enumerate(plan.slots) if k == j and v > 0]
+        groups = [mine] if claim.paired else [[i] for i in mine]
+        for members in groups:
+            phi, _ = dispersion.dispersion([lines[i].state for i in members])
+            for i in members:
+                found[i] = lines[i]._replace(phi=phi)
+    return tuple(found)
