@@ -8,17 +8,18 @@ from aiohttp import web
 
 
 class Target:
-    """Counts its own scrapes; `text` may be replaced."""
+    """Counts its own scrapes; its page and its status may be replaced."""
 
     def __init__(self):
         self.hits = 0
         self.text = None
+        self.status = 200
         self.port = 0
 
     async def page(self, _request):
         self.hits += 1
         body = self.text or f"# TYPE hits_total counter\nhits_total {self.hits}\n"
-        return web.Response(text=body)
+        return web.Response(text=body, status=self.status)
 
     def group(self, **labels):
         return {

@@ -73,8 +73,8 @@ def read_targets(path: Path) -> list[TargetGroup]:
         listed = json.loads(path.read_text())
     except FileNotFoundError:
         return []
-    except json.JSONDecodeError as broken:
-        raise Malformed(f"{path.name}: not JSON ({broken})") from broken
+    except (ValueError, OSError) as broken:
+        raise Malformed(f"{path.name}: not readable as JSON ({broken})") from broken
     if not isinstance(listed, list):
         raise Malformed(
             f"{path.name}: found {type(listed).__name__}; right is a list of groups"
@@ -85,7 +85,7 @@ def read_targets(path: Path) -> list[TargetGroup]:
 def _group(where: str, entry: object) -> TargetGroup:
     if not isinstance(entry, dict) or not isinstance(entry.get("targets"), list):
         raise Malformed(f"{where}.targets: right is a list of host:port")
-    labels = entry.get("labels") or {}
+    labels = entry.get("labels", {})
     if not isinstance(labels, dict):
         raise Malformed(f"{where}.labels: right is an object of strings")
     return TargetGroup(

@@ -21,6 +21,8 @@ POLL_SECONDS = 0.01
 # A closed port, and the first line of the log that names the open one.
 LISTENING = re.compile(r"address=127\.0\.0\.1:([1-9]\d*)")
 
+REASON = re.compile(r"^Error|level=error")
+
 
 def find_prometheus() -> str | None:
     """The program on PATH, if this machine has it."""
@@ -162,8 +164,7 @@ class RealPrometheus:
 
     def _still_runs(self, process: asyncio.subprocess.Process) -> None:
         if process.returncode is not None:
-            lines = self.log.read_text(errors="replace").splitlines()
-            last = next(
-                (x for x in reversed(lines) if "error" in x), (lines or ["no reason"])[-1]
-            )
+            lines = self.log.read_text(errors="replace").splitlines() or ["no reason given"]
+            # A refused flag comes first, before pages of help; anything else comes late.
+            last = next((line for line in lines if REASON.search(line)), lines[-1])
             raise Permanent(f"prometheus: stopped at its start: {last}")

@@ -12,6 +12,8 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 
+from crossfade.errors import Malformed
+
 __all__ = ["Matcher", "Series", "Store"]
 
 RETENTION_MS = 2 * 3600 * 1000
@@ -115,4 +117,7 @@ class Store:
 
 @lru_cache(maxsize=512)
 def _anchored(expression: str) -> re.Pattern[str]:
-    return re.compile(expression, re.DOTALL)
+    try:
+        return re.compile(expression, re.DOTALL)
+    except re.error as wrong:  # RE2 takes a few things that Python does not
+        raise Malformed(f"regular expression {expression!r}: {wrong}") from wrong

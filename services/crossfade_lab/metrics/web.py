@@ -11,6 +11,7 @@ from typing import Any
 import promql_parser as ast
 from aiohttp import web
 
+from crossfade.errors import Permanent
 from crossfade_lab.metrics.promql import (
     QueryError,
     Value,
@@ -57,9 +58,10 @@ async def told(
     """Errors in Prometheus' shape and with its status."""
     try:
         return await handler(request)
-    except QueryError as wrong:
-        body = {"status": "error", "errorType": wrong.kind, "error": str(wrong)}
-        return web.json_response(body, status=STATUS.get(wrong.kind, 422))
+    except Permanent as wrong:
+        kind = wrong.kind if isinstance(wrong, QueryError) else "execution"
+        body = {"status": "error", "errorType": kind, "error": str(wrong)}
+        return web.json_response(body, status=STATUS[kind])
 
 
 async def alive(_request: web.Request) -> web.Response:
