@@ -60,6 +60,11 @@ class RealPrometheus:
         return f"http://127.0.0.1:{self._port}"
 
     @property
+    def pid(self) -> int | None:
+        """The process, while there is one."""
+        return self._process.pid if self._process is not None else None
+
+    @property
     def log(self) -> Path:
         """What Prometheus wrote since its last start."""
         return self.directory / "prometheus.log"
