@@ -9,6 +9,7 @@ from crossfade.resources import (
     LARGEST_START,
     admit,
     condition_of,
+    gather,
     missing_metrics,
     parse_experiment,
     parse_metric,
@@ -338,3 +339,48 @@ def test_what_a_start_action_may_bring_is_not_asked_for(body):
         "InvalidExperiment",
         "No versionInfo in experiment",
     )
+
+
+def test_a_metric_that_is_broken_is_not_missed_as_well(body):
+    body["metrics"][0]["spec"]["type"] = "counter"
+
+    assert list(refused(body)) == ["metrics[0].spec.type"]
+
+
+def test_a_broken_metric_of_the_cluster_has_upstreams_reason(experiment, metrics):
+    cluster = {
+        f"{m['metadata'].get('namespace', 'ns-production')}/{m['metadata']['name']}": m
+        for m in metrics
+    }
+    cluster["iter8-seldon/error-count"]["spec"]["type"] = "counter"
+    errors = refused(experiment, find_metric=cluster)
+
+    assert list(errors) == ["metric iter8-seldon/error-count: spec.type"]
+    assert condition_of(list(errors.values())) == (
+        "MetricsUnreadable",
+        "Unable to load metric iter8-seldon/error-count",
+    )
+
+
+def test_built_in_metrics_are_known_without_a_cluster(body):
+    objective = {"metric": "iter8-system/latency-95th-percentile", "upperLimit": 5}
+    body["experiment"]["spec"]["criteria"]["objectives"].append(objective)
+    document = admit(body)
+
+    assert document.metric("iter8-system/latency-95th-percentile").spec.provider == "iter8"
+    assert "iter8-system/request-count" in document.references
+    assert not any("iter8-system" in key for key in missing_metrics(body["experiment"]))
+
+
+def test_a_start_is_gathered_from_the_documents_of_its_files(experiment, metrics):
+    namespace = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "x"}}
+    start, others = gather([metrics[0], namespace, experiment, metrics[1]])
+
+    assert start == {"experiment": experiment, "metrics": metrics[:2]}
+    assert others == [namespace]
+
+
+@pytest.mark.parametrize("count", [0, 2])
+def test_a_start_has_exactly_one_experiment(experiment, count):
+    with pytest.raises(Malformed, match=f"found {count} documents of kind Experiment"):
+        gather([experiment] * count)

@@ -4,13 +4,9 @@ A document goes in as its author wrote it and comes out as a `Document`: validat
 mistakes told at once, its metrics resolved, its defaults answered by properties.
 """
 
-from crossfade.resources.admission import (
-    LARGEST_DOCUMENT,
-    LARGEST_START,
-    admit,
-    missing_metrics,
-    split_body,
-)
+from crossfade.resources.admission import LARGEST_DOCUMENT, admit
+from crossfade.resources.bodies import LARGEST_START, gather, split_body, tidied
+from crossfade.resources.builtin import BUILTIN
 from crossfade.resources.documents import Document, Policy
 from crossfade.resources.experiments import (
     API_VERSION,
@@ -39,9 +35,11 @@ from crossfade.resources.fields import Quantity, Resource
 from crossfade.resources.metrics import Metric, MetricSpec, MockLevel, Param, Tls, qualified
 from crossfade.resources.mistakes import Refusal, condition_of, reason_of
 from crossfade.resources.parsing import parse_experiment, parse_metric, unknown_fields
+from crossfade.resources.resolving import missing_metrics
 
 __all__ = [
     "API_VERSION",
+    "BUILTIN",
     "LARGEST_DOCUMENT",
     "LARGEST_START",
     "Criteria",
@@ -76,11 +74,13 @@ __all__ = [
     "Weights",
     "admit",
     "condition_of",
+    "gather",
     "missing_metrics",
     "parse_experiment",
     "parse_metric",
     "qualified",
     "reason_of",
     "split_body",
+    "tidied",
     "unknown_fields",
 ]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,18 +13,9 @@ from crossfade.errors import FieldError
 
 INVALID_EXPERIMENT = "InvalidExperiment"
 METRIC_UNAVAILABLE = "MetricUnavailable"
+METRICS_UNREADABLE = "MetricsUnreadable"
 
 _LONGEST = 60
-_KINDS: Mapping[type, str] = {
-    str: "text",
-    bool: "true or false",
-    int: "a whole number",
-    float: "a number",
-    dict: "a mapping",
-    list: "a list",
-    tuple: "a list",
-    type(None): "nothing",
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,11 +53,6 @@ def shown(value: object) -> str:
     """A found value, short enough for one line."""
     text = "nothing" if value is None else repr(value)
     return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}…"
-
-
-def kind_of(value: object) -> str:
-    """What sort of value this is, in a reader's words."""
-    return next((word for kind, word in _KINDS.items() if type(value) is kind), "a value")
 
 
 def translated(
