@@ -1,5 +1,8 @@
 """What tests of every room may ask for."""
 
+import ipaddress
+import socket
+
 import hypothesis
 import pytest
 
@@ -9,6 +12,30 @@ from crossfade_lab.broker import Broker, find_nats_server
 # A shared machine's pauses are not failures; and one seed makes a red run repeatable.
 hypothesis.settings.register_profile("crossfade", deadline=None, derandomize=True)
 hypothesis.settings.load_profile("crossfade")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def loopback_only():
+    """No test reaches beyond this machine; one that tries is told so."""
+    genuine = socket.socket.connect
+
+    def connect(self, address):
+        if self.family in (socket.AF_INET, socket.AF_INET6) and not stays_here(address[0]):
+            raise RuntimeError(f"a test tried to reach {address}; tests stay on loopback")
+        return genuine(self, address)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(socket.socket, "connect", connect)
+        yield
+
+
+def stays_here(host):
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
 
 
 @pytest.fixture
