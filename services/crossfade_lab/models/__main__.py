@@ -1,7 +1,8 @@
 """Serve one model: `python -m crossfade_lab.models --implementation SKLEARN_SERVER …`.
 
-Listens on 127.0.0.1, writes `{"url": …, "pid": …}` to the ready file once it answers, finishes
-what it is answering on SIGTERM, and exits 0. Bad arguments end in one line and exit code 2.
+Listens on 127.0.0.1 unless told otherwise, writes `{"url": …, "pid": …}` to the ready file once
+it answers, finishes what it is answering on SIGTERM, and exits 0. Bad arguments end in one line
+and exit code 2.
 """
 
 from __future__ import annotations
@@ -37,9 +38,9 @@ def main(arguments: list[str] | None = None) -> int:
         sys.stderr.write(f"crossfade_lab.models: {error}\n")
         return 2
     try:
-        asyncio.run(_serve(server, asked.port, asked.ready_file))
+        asyncio.run(_serve(server, asked.host, asked.port, asked.ready_file))
     except OSError as error:
-        where = error.filename or f"127.0.0.1:{asked.port}"
+        where = error.filename or f"{asked.host}:{asked.port}"
         sys.stderr.write(f"crossfade_lab.models: {where}: {error.strerror or error}\n")
         return 1
     return 0
@@ -56,6 +57,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--predictor", required=True)
     parser.add_argument("--predictor-version", default="")
     parser.add_argument("--graph", default="classifier", help="name of the graph's only node")
+    parser.add_argument("--host", default="127.0.0.1", help="0.0.0.0 inside a container")
     parser.add_argument("--port", type=int, default=0, help="0 takes a free one")
     parser.add_argument("--ready-file", type=Path)
     parser.add_argument("--delay-seconds", type=float, default=0.0)
@@ -75,7 +77,7 @@ def _server(asked: argparse.Namespace) -> ModelServer:
     return ModelServer(artefact, place, Faults(asked.delay_seconds, asked.failures))
 
 
-async def _serve(server: ModelServer, port: int, ready_file: Path | None) -> None:
+async def _serve(server: ModelServer, host: str, port: int, ready_file: Path | None) -> None:
     ended = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, ended.set)
@@ -87,7 +89,7 @@ async def _serve(server: ModelServer, port: int, ready_file: Path | None) -> Non
     )
     await runner.setup()
     try:
-        await web.TCPSite(runner, "127.0.0.1", port).start()
+        await web.TCPSite(runner, host, port).start()
         _announce(runner.addresses[0][1], ready_file)
         await ended.wait()
     finally:

@@ -74,12 +74,14 @@ class Fleet:
 
     async def _keep(self, process: Process) -> None:
         quick = 0
-        while quick <= RESTARTS:
+        while True:
             began = asyncio.get_running_loop().time()
             await self._run_once(process)
             lived = asyncio.get_running_loop().time() - began
             quick = 1 if lived > HEALTHY_SECONDS else quick + 1
             log.warning("model process died", extra={"model": process.served.name})
+            if quick > RESTARTS:
+                break
             self._changed()
             await asyncio.sleep(0.05 * 2**quick)
         process.failed = f"{process.served.name} died {quick} times in a row; see its log"
