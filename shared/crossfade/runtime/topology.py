@@ -50,11 +50,7 @@ DURABLES: Mapping[str, tuple[Durable, ...]] = {
         Durable(subjects.CLOCK, "collector", ("crossfade.tick.>",)),
     ),
     "analyzer": (
-        Durable(
-            subjects.EVENTS,
-            "analyzer",
-            _kinds("stage-change", "metric-sample", "weight-change"),
-        ),
+        Durable(subjects.EVENTS, "analyzer", _kinds("stage-change", "metric-sample")),
     ),
     "actuator": (
         Durable(subjects.COMMANDS, "actuator", ("crossfade.command.>",)),

@@ -1,0 +1,40 @@
+"""What a policy is: a pure function from a run's memory and one sample to a judgement."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from crossfade.events import MetricSample, Reason, Verdict
+from crossfade.resources import Document
+
+Memory = Mapping[str, Any]
+"""What a policy remembers of a run between samples: plain JSON, exact on a round trip."""
+
+
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """What a policy makes of one sample.
+
+    `split` in whole percent by version, empty where the pattern knows no weights. `final` ends
+    the run. `analysis` is the block of `status.analysis`; `evidence` one entry a claim.
+    """
+
+    split: dict[str, int]
+    verdict: Verdict
+    recommended: str
+    winner: str | None = None
+    final: bool = False
+    reasons: tuple[Reason, ...] = ()
+    analysis: dict[str, Any] = field(default_factory=dict)
+    evidence: tuple[dict[str, Any], ...] = ()
+    memory: Memory = field(default_factory=dict)
+
+
+class Policy(Protocol):
+    """Decides."""
+
+    def judge(self, document: Document, memory: Memory, sample: MetricSample) -> Judgement:
+        """The judgement on a sample; the same for the same arguments, always."""
+        ...
