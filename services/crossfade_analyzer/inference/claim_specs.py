@@ -132,7 +132,8 @@ class Claim:
         """Failure shares that the alarm looks for, decision-engine §2.2."""
         factors = SLOW_TAIL if self.kind == "quantile" else ERRORS
         shares = {min(self.p0 * factor, 0.9) for factor in factors}
-        return tuple(sorted(p for p in shares if p > self.p0 * 1.05))
+        above = sorted(p for p in shares if p > self.p0 * 1.05)
+        return tuple(above) or tuple(1.0 - (1.0 - self.p0) / factor for factor in (2.0, 10.0))
 
     @cached_property
     def keys(self) -> tuple[str, ...]:

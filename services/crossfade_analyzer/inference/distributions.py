@@ -67,18 +67,22 @@ def stdtr(df: float, t: float) -> float:
 
 
 def stdtrit(df: float, p: float) -> float:
-    """Student's t quantile, by bisection in the upper half; 0 < p < 1."""
+    """Student's t quantile; 0 < p < 1.
+
+    Newton's method in the upper half from the normal quantile, which lies below: the
+    distribution function is concave there, so the steps climb and never overshoot.
+    """
     if p < 0.5:
         return -stdtrit(df, 1.0 - p)
-    low, high = 0.0, 2.0
-    while stdtr(df, high) < p and high < 1e12:
-        low, high = high, high * 4.0
+    t = ndtri(p)
+    front = -betaln(0.5 * df, 0.5) - 0.5 * math.log(df)
     for _ in range(200):
-        middle = 0.5 * (low + high)
-        if middle in (low, high):
+        density = math.exp(front - 0.5 * (df + 1.0) * math.log1p(t * t / df))
+        move = (p - stdtr(df, t)) / density
+        t += move
+        if abs(move) <= 1e-13 * max(t, 1.0):
             break
-        low, high = (middle, high) if stdtr(df, middle) < p else (low, middle)
-    return 0.5 * (low + high)
+    return t
 
 
 def logsumexp(terms: tuple[float, ...]) -> float:

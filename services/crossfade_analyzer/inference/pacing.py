@@ -23,7 +23,7 @@ LEADING = 0.99
 LEADING_STRATA = 3
 FIRST_REQUESTS, FLOOR_REQUESTS = 200.0, 50.0
 LEAST_SHARE = 0.08
-_EPSILON = 1e-9  # whole weights that were computed as 24.999999999
+EPSILON = 1e-9  # whole weights that were computed as 24.999999999
 
 
 class Pace(NamedTuple):
@@ -112,7 +112,7 @@ def next_weights(
     ]
     most, total = RESCUE if rescue else LEADER_CAP, math.fsum(wanted)
     scale = most / total if total > most else 1.0
-    return [math.floor(w * scale + _EPSILON) for w in wanted]
+    return [math.floor(w * scale + EPSILON) for w in wanted]
 
 
 def _next(
@@ -136,7 +136,7 @@ def _next(
 
 def opening(plan: Plan) -> dict[str, int]:
     """The split to begin with, before anything was read."""
-    first = math.floor(first_weight(plan, plan.requests_per_interval) + _EPSILON)
+    first = math.floor(first_weight(plan, plan.requests_per_interval) + EPSILON)
     split = dict.fromkeys(plan.candidates, first)
     return {plan.baseline: 100 - sum(split.values()), **split}
 
