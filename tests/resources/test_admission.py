@@ -79,8 +79,15 @@ MISTAKES = [
     mistake(f"{REF}.fieldPath", ".a[*].b", "a path such as"),
     mistake(f"{REF}.fieldPath", ..., "is missing"),
     mistake(f"{REF}.kind", ..., "is missing"),
+    mistake(
+        "versionInfo.candidates[0].weightObjRef.fieldPath",
+        ".spec.predictors[0].traffic",
+        "which spec.versionInfo.baseline has already",
+    ),
     mistake(f"{REF}.namespace", "A_B", "lower-case"),
     mistake("decision", {"policy": "luck"}, "'assured'", "decision.policy"),
+    mistake("decision", {"alpha": "0.1"}, "a number", "decision.alpha"),
+    mistake("decision", {"futility": False}, "a number", "decision.futility"),
     mistake("decision", {"alpha": 1}, "below 1", "decision.alpha"),
     mistake("decision", {"gates": ["end"]}, "'promote'", "decision.gates[0]"),
 ]

@@ -124,6 +124,22 @@ def test_the_policy_follows_from_spec_decision(decision, policy):
     assert admit(minimal(**spec)).policy == policy
 
 
+def test_an_installation_says_what_documents_without_a_decision_mean():
+    assert admit(minimal()).decided_by("assured") == "assured"
+    assert admit(minimal(decision={"policy": "iter8"})).decided_by("assured") == "iter8"
+
+
+def test_weights_are_in_the_experiments_namespace_unless_said(body):
+    body["experiment"]["spec"]["versionInfo"]["baseline"]["weightObjRef"]["namespace"] = "other"
+    refs = admit(body).weight_refs
+
+    assert {name: ref.namespace for name, ref in refs.items()} == {
+        "iris-v1": "other",
+        "iris-v2": "ns-production",
+    }
+    assert refs["iris-v2"].field_path == ".spec.predictors[1].traffic"
+
+
 @pytest.mark.parametrize(
     ("pattern", "deployment", "moves"),
     [

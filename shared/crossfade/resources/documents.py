@@ -14,6 +14,7 @@ from crossfade.resources.experiments import (
     Duration,
     Experiment,
     Objective,
+    ObjectReference,
     Reward,
     Task,
     TestingPattern,
@@ -144,8 +145,21 @@ class Document(BaseModel):
     @property
     def policy(self) -> Policy:
         """Who decides: without `spec.decision` as Iter8 did, with it by proof."""
+        return self.decided_by("iter8")
+
+    def decided_by(self, unsaid: Policy) -> Policy:
+        """The policy, in an installation where documents without `spec.decision` mean `unsaid`."""
         decision = self.experiment.spec.decision
-        return "iter8" if decision is None else decision.policy or "assured"
+        return unsaid if decision is None else decision.policy or "assured"
+
+    @property
+    def weight_refs(self) -> dict[str, ObjectReference]:
+        """Where each version's weight is, by version, with the namespace filled in."""
+        found = {v.name: v.weight_obj_ref for v in self.versions if v.weight_obj_ref}
+        return {
+            name: ref.model_copy(update={"namespace": ref.namespace or self.namespace})
+            for name, ref in found.items()
+        }
 
     @property
     def pattern(self) -> TestingPattern:

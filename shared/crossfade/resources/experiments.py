@@ -14,7 +14,7 @@ from crossfade.resources.fields import Count, Percent, Positive, Quantity, Resou
 
 API_VERSION: Final = "iter8.tools/v2alpha2"
 
-Chance = Annotated[float, Field(gt=0, lt=1)]
+Chance = Annotated[float, Field(strict=True, gt=0, lt=1)]
 """A probability that is neither impossible nor certain."""
 
 
@@ -202,7 +202,7 @@ class Decision(Resource):
     """Chance of promoting a version that does not deserve it."""
     rollback_alpha: Chance | None = None
     """Chance of an alarm against a version that is within its limits."""
-    futility: Annotated[float, Field(ge=0, lt=1)] | None = None
+    futility: Annotated[float, Field(strict=True, ge=0, lt=1)] | None = None
     """Predictive probability below which a candidate gets no more traffic; 0 never gives up."""
     soak: Count | None = None
     """Iterations that a winner has to hold before it is promoted."""

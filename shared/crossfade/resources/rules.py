@@ -89,6 +89,7 @@ def misspecified(experiment: Experiment, *, on_cluster: bool) -> Iterator[FieldE
         if not unfinished:
             yield from _candidates(experiment, info)
         yield from _versions(info)
+        yield from _shared_fields(experiment, info)
     if on_cluster and not unfinished:
         yield from _unready(experiment)
     yield from _rewards(experiment)
@@ -183,6 +184,22 @@ def _versions(info: VersionInfo) -> Iterator[FieldError]:
         seen.add(version.name)
         if version.weight_obj_ref is not None:
             yield from _weight_obj_ref(version.weight_obj_ref, f"{where}.weightObjRef")
+
+
+def _shared_fields(experiment: Experiment, info: VersionInfo) -> Iterator[FieldError]:
+    """Two versions whose weights are one and the same number: a slip of copying."""
+    first: dict[tuple[str | None, ...], str] = {}
+    for where, version in _placed(info):
+        ref = version.weight_obj_ref
+        if ref is None or not ref.field_path:
+            continue
+        namespace = ref.namespace or experiment.namespace
+        key = (ref.kind, namespace, ref.name, ref.field_path)
+        if key in first:
+            found = f"found {shown(ref.field_path)}, which {first[key]} has already"
+            field = f"{where}.weightObjRef.fieldPath"
+            yield FieldError(field, f"{found}; right would be a field of its own")
+        first.setdefault(key, where)
 
 
 def _unready(experiment: Experiment) -> Iterator[FieldError]:
