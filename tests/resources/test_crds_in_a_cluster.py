@@ -214,8 +214,8 @@ async def test_the_status_is_a_subresource_and_shows_in_the_columns(cluster):
     table = await cluster.request(
         "GET", path, accept="application/json;as=Table;v=v1;g=meta.k8s.io"
     )
-    assert [c["name"].lower() for c in table.body["columnDefinitions"]] == [
-        "name",
+    assert [c["name"] for c in table.body["columnDefinitions"]] == [
+        "Name",
         "type",
         "target",
         "stage",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import cached_property
 from typing import Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict
@@ -59,7 +60,7 @@ class Document(BaseModel):
         """The key of the target lock."""
         return self.experiment.spec.target
 
-    @property
+    @cached_property
     def versions(self) -> tuple[Version, ...]:
         """Baseline first, then the candidates in the document's order; empty if not known yet."""
         info = self.experiment.spec.version_info
@@ -92,7 +93,7 @@ class Document(BaseModel):
         """The rewards in the document's order; at most one."""
         return self.criteria.rewards or ()
 
-    @property
+    @cached_property
     def references(self) -> tuple[str, ...]:
         """Every metric to read, once: as written in criteria, then what those refer to."""
         written = as_written(self.criteria)
