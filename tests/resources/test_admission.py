@@ -391,3 +391,30 @@ def test_a_start_is_gathered_from_the_documents_of_its_files(experiment, metrics
 def test_a_start_has_exactly_one_experiment(experiment, count):
     with pytest.raises(Malformed, match=f"found {count} documents of kind Experiment"):
         gather([experiment] * count)
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("criteria.objectives", ...),
+        ("criteria.objectives", []),
+        ("criteria.indicators", ...),
+        ("criteria.requestCount", ...),
+        ("criteria.objectives[1].upperLimit", ...),
+        ("criteria.objectives[1].upperLimit", 5),
+        ("duration", ...),
+        ("strategy.actions", {"finish": []}),
+        ("strategy.actions", {"celebrate": [{"task": "any/thing"}]}),
+        ("strategy.actions.finish[0].task", "no/such-task"),
+        ("strategy.actions.finish[0].run", ""),
+        ("strategy.weights", {"maxCandidateWeight": 50}),
+        ("versionInfo.baseline.variables", ...),
+        ("versionInfo.candidates[0].weightObjRef", ...),
+        ("versionInfo.candidates[0].name", "any name at all"),
+        ("target", "ns/name of (anything)"),
+    ],
+)
+def test_what_upstream_accepts_is_accepted(body, field, value):
+    put(body, f"experiment.spec.{field}", value)
+
+    assert admit(body, on_cluster=True).warnings == ()

@@ -38,7 +38,7 @@ def _parsed(model: type[R], doc: Mapping[str, Any], kind: str) -> R:
         raise Malformed(f"found {shown(doc)}; right would be a mapping that says a {kind}")
     filled = {"apiVersion": API_VERSION, "kind": kind, **doc}
     errors = [
-        FieldError(path(steps), "is empty; give it a value or leave the field out")
+        FieldError(path(steps), "is empty; right would be a value, or no such field at all")
         for steps, found in _odd(filled, model, ())
         if found is None
     ]
