@@ -21,6 +21,7 @@ log = logging.getLogger(__name__)
 Objects = Mapping[str, dict[str, Any]]  # `namespace/name` → the object
 _LIST = aiohttp.ClientTimeout(total=15.0)
 _LONGEST_WAIT_SECONDS = 5.0
+_WORTH_TELLING = 3  # failures in a row
 
 
 class Expired(Retryable):
@@ -107,8 +108,9 @@ async def follow(cluster: Cluster, path: str, tell: Callable[[Objects], None]) -
             await _watch_from(cluster, path, version, objects, tell)
         except (Retryable, aiohttp.ClientError, TimeoutError, ValueError) as error:
             # Also while the kind's definition is not there yet: that is a 404 like any other.
-            log.debug("watch broken", extra={"path": path, "error": repr(error)})
             failures += 1
+            level = logging.WARNING if failures == _WORTH_TELLING else logging.DEBUG
+            log.log(level, "watch broken", extra={"path": path, "error": repr(error)})
         pause = random.uniform(0.2, 0.5) * 2 ** min(failures, 5)
         await asyncio.sleep(min(pause, _LONGEST_WAIT_SECONDS))
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import asyncio
 import logging
 import ssl
-from collections.abc import Coroutine, Mapping
+from collections.abc import Callable, Coroutine, Mapping
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Self, TypeVar
 
 import aiohttp
 
@@ -24,6 +24,8 @@ from crossfade_lab.router.tables import Table
 __all__ = ["DEPLOYMENTS", "SERVICES", "Operator"]
 
 log = logging.getLogger(__name__)
+
+Seen = TypeVar("Seen", Deployment, Service)
 
 DEPLOYMENTS = "/apis/machinelearning.seldon.io/v1/seldondeployments"
 SERVICES = "/apis/networking.istio.io/v1alpha3/virtualservices"
@@ -137,13 +139,27 @@ class Operator:
         in_force = Applied(self._version, 0.0, 0.0).resource_version(resource)
         return version is not None and in_force is not None and in_force >= int(version)
 
+    async def available(
+        self, namespace: str, deployment: str, within_seconds: float = 30.0
+    ) -> None:
+        """Wait until every predictor answers, also those without a share; raises Unreachable."""
+        try:
+            async with asyncio.timeout(within_seconds), self._progress:
+                await self._progress.wait_for(
+                    lambda: self.state(namespace, deployment) == "Available"
+                )
+        except TimeoutError as error:
+            status = self._states.get(f"{namespace}/{deployment}", "unknown")
+            problem = f"{namespace}/{deployment} is not available after {within_seconds:g} s"
+            raise Unreachable(f"{problem}: {status}") from error
+
     def _see_deployments(self, objects: Objects) -> None:
-        self._deployments = {key: deployment_of(o) for key, o in objects.items()}
+        self._deployments = _read(deployment_of, objects, self._deployments)
         self._states = {k: s for k, s in self._states.items() if k in objects}
         self._changed.set()
 
     def _see_services(self, objects: Objects) -> None:
-        self._services = {key: service_of(o) for key, o in objects.items()}
+        self._services = _read(service_of, objects, self._services)
         self._changed.set()
 
     async def _run(self) -> None:
@@ -224,3 +240,18 @@ class Operator:
         self._tasks.discard(task)
         if not task.cancelled() and (error := task.exception()):
             log.error("operator task broke", exc_info=error)
+
+
+def _read(
+    reader: Callable[[Mapping[str, Any]], Seen], objects: Objects, before: Mapping[str, Seen]
+) -> dict[str, Seen]:
+    """The objects as read; one that makes no sense stays as it was `before`."""
+    found = dict[str, Seen]()
+    for key, document in objects.items():
+        try:
+            found[key] = reader(document)
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
+            log.warning("object makes no sense", extra={"object": key, "error": repr(error)})
+            if key in before:
+                found[key] = before[key]
+    return found
