@@ -101,6 +101,11 @@ def _extreme(values: list[float], choose: Callable[..., float]) -> float:
     return choose(numbers) if numbers else math.nan
 
 
+def _spread(values: list[float]) -> float:
+    # One element does not spread, not even one that is not a number.
+    return deviation(values) if len(values) > 1 else 0.0
+
+
 FOLDS: dict[str, Callable[[list[float]], float]] = {
     "sum": total,
     "avg": lambda values: total(values) / len(values),
@@ -108,6 +113,6 @@ FOLDS: dict[str, Callable[[list[float]], float]] = {
     "min": lambda values: _extreme(values, min),
     "max": lambda values: _extreme(values, max),
     "group": lambda _: 1.0,
-    "stdvar": deviation,
-    "stddev": lambda values: math.sqrt(deviation(values)),
+    "stdvar": _spread,
+    "stddev": lambda values: math.sqrt(_spread(values)),
 }
