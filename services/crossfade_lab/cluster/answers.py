@@ -27,6 +27,7 @@ __all__ = ["Answers"]
 
 Query = Mapping[str, str]
 _VERBS = {"POST": "create", "PUT": "update", "PATCH": "patch", "DELETE": "delete"}
+_TYPE = ("apiVersion", "kind")  # the real server leaves them out of its own kinds' lists
 _HEALTH = ("readyz", "livez", "healthz")
 _LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _PROTOBUF = "application/com.github.proto-openapi.spec.v2@v1.0+protobuf"
@@ -55,6 +56,8 @@ class Answers:
             self._check_token(request)
             return self._outside(request) or await self._inside(request)
         except Status as refused:
+            if refused.code == 404 and not refused.reason:
+                return web.Response(status=404, text=f"{refused.message}\n")
             return _json(refused.body(), refused.code)
 
     def _check_token(self, request: web.BaseRequest) -> None:
@@ -141,7 +144,8 @@ class Answers:
             )
         page = listed(self._store, at, query)
         if include is not None:
-            return _json(table(at.kind, page.items, page.metadata, include=include))
+            metadata = {key: value for key, value in page.metadata.items() if value}
+            return _json(table(at.kind, page.items, metadata, include=include))
         return _json(_list(at, page.items, page.metadata, request))
 
     async def _watch(
@@ -283,6 +287,8 @@ def _list(
         items = [{"metadata": item["metadata"]} for item in items]
     else:
         kind, version = at.kind.list_kind, at.kind.api_version
+        if not at.kind.custom:
+            items = [{k: v for k, v in i.items() if k not in _TYPE} for i in items]
     return {"kind": kind, "apiVersion": version, "metadata": metadata, "items": items}
 
 

@@ -33,8 +33,8 @@ class Owner:
         return (self.manager, self.operation, self.api_version)
 
     def __str__(self) -> str:
-        when = f" at {self.time}" if self.operation == "Update" else ""
-        return f'"{self.manager}" using {self.api_version}{when}'
+        how = f" using {self.api_version}" if self.operation == "Update" else ""
+        return f'"{self.manager}"{how}'
 
 
 def owners_of(item: Object | None) -> list[Owner]:
@@ -194,7 +194,9 @@ def _without(value: Any, gone: set[Path], schema: Schema) -> Any:
     for element, (item, item_schema) in inner.items():
         if (element,) not in gone:
             deeper = {path[1:] for path in gone if path[0] == element}
-            left[element] = _without(item, deeper, item_schema)
+            rest = _without(item, deeper, item_schema)
+            if rest or not deeper:  # what is emptied goes with what it held
+                left[element] = rest
     return (
         list(left.values()) if isinstance(value, list) else {e[2:]: v for e, v in left.items()}
     )

@@ -63,8 +63,9 @@ def _parts(kind: Kind) -> tuple[str, ...]:
 
 
 def _unknown(catalogue: Catalogue, group: str, version: str) -> Status:
-    served = catalogue.served().get(group, {})
-    if version in served:
+    # The real server words it by who would have answered: itself, or the definitions' part of it.
+    kinds = catalogue.served().get(group, {}).get(version, [])
+    if kinds and not kinds[0].custom:
         return no_resource()
     return Status(404, "", "404 page not found")
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import orjson
 
-from crossfade_lab.cluster.shapes import OPEN, below
+from crossfade_lab.cluster.shapes import OPEN, below, is_set, keys_of
 from crossfade_lab.cluster.statuses import Cause
 
 __all__ = ["defaulted", "mistakes", "pruned"]
@@ -154,6 +154,20 @@ def _text(value: Any, schema: Schema, path: str) -> Iterator[Cause]:
         yield _invalid(value, path, f"should match '{schema['pattern']}'")
 
 
+def _twins(value: Any, schema: Schema, path: str) -> Iterator[Cause]:
+    """Elements of a keyed list or set that are there twice."""
+    keys = keys_of(schema)
+    if not isinstance(value, list) or not (keys or is_set(schema)):
+        return
+    seen = set()
+    for index, item in enumerate(value):
+        identity = orjson.dumps([item.get(k) for k in keys] if keys else item)
+        if identity in seen:
+            text = f"Duplicate value: {_shown(item)}"
+            yield Cause(f"{path}[{index}]", text, "FieldValueDuplicate")
+        seen.add(identity)
+
+
 def _length(value: Any, schema: Schema, path: str) -> Iterator[Cause]:
     if not isinstance(value, list):
         return
@@ -163,7 +177,7 @@ def _length(value: Any, schema: Schema, path: str) -> Iterator[Cause]:
         yield _invalid(len(value), path, f"should have at most {schema['maxItems']} items")
 
 
-_RULES = (_enum, _bounds, _text, _length)
+_RULES = (_enum, _bounds, _text, _length, _twins)
 
 
 def _invalid(value: Any, path: str, why: str) -> Cause:

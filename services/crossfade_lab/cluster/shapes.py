@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-__all__ = ["BUILT_IN_SHAPES", "METADATA", "below", "keys_of"]
+__all__ = ["BUILT_IN_SHAPES", "METADATA", "OPEN", "below", "is_set", "keys_of"]
 
 OPEN = "x-kubernetes-preserve-unknown-fields"
 _LIST_TYPE, _LIST_KEYS = "x-kubernetes-list-type", "x-kubernetes-list-map-keys"
@@ -32,6 +32,7 @@ METADATA: dict[str, Any] = _object(
     finalizers=_SET,
     ownerReferences=_keyed(_object(), "uid"),
 )
+_SELECTOR: dict[str, Any] = {"type": "object", OPEN: True, "x-kubernetes-map-type": "atomic"}
 _CONTAINER = _object(
     env=_keyed(_object(), "name"),
     ports=_keyed(_object(), "containerPort", "protocol"),
@@ -55,9 +56,14 @@ BUILT_IN_SHAPES: Mapping[str, Mapping[str, Any]] = {
     "": _shape(),
     "ConfigMap": _shape(data=_TEXTS),
     "Secret": _shape(data=_TEXTS),
-    "Service": _shape(_object(ports=_keyed(_object(), "port", "protocol"), selector=_TEXTS)),
-    "Deployment": _shape(_object(template=_TEMPLATE)),
-    "Job": _shape(_object(template=_TEMPLATE)),
+    "Service": _shape(
+        _object(
+            ports=_keyed(_object(), "port", "protocol"),
+            selector={**_TEXTS, "x-kubernetes-map-type": "atomic"},
+        )
+    ),
+    "Deployment": _shape(_object(template=_TEMPLATE, selector=_SELECTOR)),
+    "Job": _shape(_object(template=_TEMPLATE, selector=_SELECTOR)),
 }
 
 

@@ -43,9 +43,10 @@ class Status(Exception):
             "metadata": {},
             "status": "Failure",
             "message": self.message,
-            "reason": self.reason,
             "code": self.code,
         }
+        if self.reason:
+            body["reason"] = self.reason
         if self.details is not None:
             body["details"] = self.details
         return body
@@ -98,7 +99,7 @@ def invalid(kind: str, group: str, name: str, causes: Sequence[Cause]) -> Status
     qualified = f"{kind}.{group}" if group else kind
     listed = str(causes[0]) if len(causes) == 1 else f"[{', '.join(map(str, causes))}]"
     details: dict[str, Any] = {
-        "name": name,
+        **({"name": name} if name else {}),
         "kind": kind,
         "causes": [
             {"reason": c.reason, "message": c.message, "field": c.field} for c in causes
@@ -137,7 +138,7 @@ def unsupported(accepted: Sequence[str]) -> Status:
         "the body of the request was in an unknown format - accepted media types include: "
         + ", ".join(accepted)
     )
-    return Status(415, "UnsupportedMediaType", text, {})
+    return Status(415, "UnsupportedMediaType", text)
 
 
 def expired(asked: int, oldest: int) -> Status:

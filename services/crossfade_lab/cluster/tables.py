@@ -78,8 +78,7 @@ def rows(
     for item in items:
         cells = [item["metadata"]["name"], *(_cell(item, column) for column in columns)]
         row: dict[str, Any] = {"cells": cells}
-        if include != "None":
-            row["object"] = item if include == "Object" else _partial(item)
+        row["object"] = {"None": None, "Object": item}.get(include, _partial(item))
         yield row
 
 
@@ -91,7 +90,7 @@ def _columns(kind: Kind) -> Sequence[Mapping[str, Any]]:
 
 def _definition(column: Mapping[str, Any]) -> dict[str, Any]:
     return {
-        "name": column["name"][:1].upper() + column["name"][1:],
+        "name": column["name"],
         "type": column["type"],
         "format": column.get("format", ""),
         "description": column.get("description") or _described(column["jsonPath"]),

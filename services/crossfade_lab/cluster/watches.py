@@ -55,6 +55,8 @@ def listed(store: Store, at: Target, query: Mapping[str, str]) -> Listed:
         p for p in pairs if (after is None or p[0] > after) and (not wanted or wanted(p[1]))
     ]
     metadata: dict[str, Any] = {"resourceVersion": str(version)}
+    if at.kind.custom:
+        metadata["continue"] = ""
     if limit and len(pairs) > limit and query.get("resourceVersion") != "0":
         metadata["continue"] = _token(version, pairs[limit - 1][0])
         if wanted is None:
@@ -159,6 +161,11 @@ class Watch:
         what = self._what(change)
         if what is None:
             return []
+        if what == "DELETED" != change.what and change.before is not None:
+            # It left the selection: shown as it was last seen, under the version of the change.
+            return [
+                self._encoded(what, outward(self._kind, _under(change.version, change.before)))
+            ]
         if self._include is None and self._kind.group != "events.k8s.io":
             body = change.encoded(self._kind.api_version)
             return [b'{"type":"' + what.encode() + b'","object":' + body + b"}\n"]
@@ -198,6 +205,10 @@ class Watch:
             )
             self._headings = False
         return orjson.dumps({"type": what, "object": item}) + b"\n"
+
+
+def _under(version: int, item: Mapping[str, Any]) -> dict[str, Any]:
+    return {**item, "metadata": {**item["metadata"], "resourceVersion": str(version)}}
 
 
 def error_line(error: Status) -> bytes:

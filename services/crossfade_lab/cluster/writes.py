@@ -5,9 +5,10 @@ All of them end in `_commit`: what may change, schema, admission, generation, ow
 
 from __future__ import annotations
 
+import re
 import secrets
 import uuid
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -24,6 +25,12 @@ from crossfade_lab.cluster.storage import Store
 __all__ = ["Writer"]
 
 Object = dict[str, Any]
+_NAME = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*")
+_NAME_RULE = (
+    "a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, '-' or "
+    "'.', and must start and end with an alphanumeric character (e.g. 'example.com', regex used "
+    f"for validation is '{_NAME.pattern}')"
+)
 _KEPT = ("uid", "creationTimestamp", "generation", "deletionTimestamp", "selfLink")
 _EMPTY_IS_ABSENT = ("labels", "annotations", "finalizers", "ownerReferences", "managedFields")
 
@@ -52,8 +59,6 @@ class Writer:
             raise Status(500, "", text)
         at = Target(at.kind, at.namespace, name)
         self._check_namespace(at)
-        if self._store.get(at.kind.storage, at.key):
-            raise statuses.exists(at.kind.plural, at.kind.group, name)
         return self._commit(at, None, {**body, "metadata": {**metadata, "name": name}}, how)
 
     def replace(self, at: Target, body: Any, how: How) -> Object:
@@ -63,7 +68,7 @@ class Writer:
         if at.kind.custom and not (body.get("metadata") or {}).get("resourceVersion"):
             text = "Invalid value: 0x0: must be specified for an update"
             cause = Cause("metadata.resourceVersion", text)
-            raise statuses.invalid(at.kind.kind, at.kind.group, at.name, [cause])
+            raise statuses.invalid(at.kind.plural, at.kind.group, at.name, [cause])
         return self._commit(at, live, body, how)
 
     def patch(self, at: Target, change: Callable[[Object], Any], how: How) -> Object:
@@ -74,6 +79,11 @@ class Writer:
         if not isinstance(wanted, dict) or not isinstance(wanted.get("metadata"), dict):
             raise statuses.unprocessable()
         check_identity(at, wanted)
+        uid = wanted["metadata"].get("uid")
+        if uid not in (None, live["metadata"]["uid"]):
+            text = f'Invalid value: "{uid}": field is immutable'
+            cause = Cause("metadata.uid", text)
+            raise statuses.invalid(at.kind.kind, at.kind.group, at.name, [cause])
         return self._commit(at, live, wanted, how)
 
     def apply(self, at: Target, body: Any, how: How) -> tuple[Object, bool]:
@@ -138,6 +148,8 @@ class Writer:
             definitions.checked(new)
             new = definitions.accepted(new, _now())
         self._admit("UPDATE" if live else "CREATE", live, new)
+        if live is None and self._store.get(kind.storage, at.key):
+            raise statuses.exists(kind.plural, kind.group, at.name)
         if owners is None:
             writer = Owner(how.manager, "Update", kind.api_version, _now(), frozenset())
             owners = written(owners_of(live), live, new, kind.schema, writer)
@@ -149,7 +161,8 @@ class Writer:
     def _stored(self, at: Target, new: Object) -> Object:
         metadata = new["metadata"]
         if "deletionTimestamp" in metadata and not metadata.get("finalizers"):
-            return self._dropped(at, new)
+            self._dropped(at, new)
+            return new
         stored = self._store.put(at.kind.storage, at.key, new)
         if at.kind.kind == "CustomResourceDefinition":
             for kind in defined(stored):
@@ -198,8 +211,16 @@ class Writer:
             raise statuses.conflict(kind.plural, kind.group, at.name)
 
     def _check_schema(self, at: Target, new: Object) -> None:
-        if at.kind.custom and (causes := list(mistakes(new, at.kind.schema))):
+        causes = [*_name_mistakes(at.name)]
+        if at.kind.custom:
+            causes += mistakes(new, at.kind.schema)
+        if causes:
             raise statuses.invalid(at.kind.kind, at.kind.group, at.name, causes)
+
+
+def _name_mistakes(name: str) -> Iterator[Cause]:
+    if not _NAME.fullmatch(name) or len(name) > 253:
+        yield Cause("metadata.name", f'Invalid value: "{name}": {_NAME_RULE}')
 
 
 def _now() -> str:
