@@ -7,6 +7,7 @@ import pytest
 from crossfade.errors import Malformed
 from crossfade.resources import (
     LARGEST_START,
+    Metric,
     admit,
     condition_of,
     gather,
@@ -233,7 +234,7 @@ def test_missing_metrics_are_asked_for_link_by_link(experiment, metrics):
         m.key if m.metadata.namespace else f"ns-production/{m.name}": m
         for m in map(parse_metric, metrics)
     }
-    found = []
+    found: list[Metric] = []
     while missing := missing_metrics(experiment, found):
         rounds.append(missing)
         found += [known[key] for key in missing]

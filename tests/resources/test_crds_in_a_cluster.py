@@ -4,6 +4,7 @@ import copy
 import re
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 import pytest_asyncio
@@ -40,7 +41,7 @@ def broken(field, value):
     *steps, last = [
         int(s) if s.isdigit() else s for s in re.findall(r"[\w-]+", f"spec.{field}")
     ]
-    holder = document
+    holder: Any = document
     for step in steps:
         holder = holder[step]
     if value is ...:

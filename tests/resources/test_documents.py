@@ -68,7 +68,8 @@ def test_what_the_author_says_replaces_the_defaults(body):
     assert [v.name for v in document.candidates] == ["iris-v2"]
     assert document.baseline.values == {"ns": "ns-production"}
     assert document.actions["finish"][0].if_ == "CandidateWon()"
-    assert document.actions["finish"][0].with_["args"] == ["-c", 1, True]
+    assert document.actions["finish"][0].inputs["args"] == ["-c", 1, True]
+    assert document.actions["finish"][1].inputs == {}
     assert document.objectives[1].upper == 0.01
     assert document.objectives[1].lower == 0.0
     assert document.objectives[0].lower is None

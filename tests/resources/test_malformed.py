@@ -3,6 +3,7 @@
 import copy
 import re
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import assume, given, settings
@@ -14,7 +15,7 @@ from crossfade.resources.crds import experiment_crd, metric_crd
 from crossfade.resources.yaml import load_documents
 
 EXPERIMENT, *METRICS = load_documents(Path(__file__).with_name("right.yaml").read_text())
-WHOLE = {"experiment": EXPERIMENT, "metrics": METRICS}
+WHOLE: dict[str, Any] = {"experiment": EXPERIMENT, "metrics": METRICS}
 WHOLE["experiment"]["spec"]["decision"] = {
     "policy": "assured",
     "alpha": 0.05,
@@ -122,7 +123,7 @@ def told(place):
 def broken(*placed):
     body = copy.deepcopy(WHOLE)
     for place, value in placed:
-        holder = body
+        holder: Any = body
         for step in place[:-1]:
             holder = holder[step]
         if value is GONE:
@@ -201,7 +202,7 @@ def test_whatever_is_sent_is_refused_in_words(body):
 
 
 def test_nesting_has_an_end():
-    deep = []
+    deep: list[Any] = []
     for _ in range(5000):
         deep = [deep]
 

@@ -106,6 +106,11 @@ class Task(Resource):
     if_: str | None = Field(default=None, alias="if")
     with_: dict[str, Any] | None = Field(default=None, alias="with")
 
+    @property
+    def inputs(self) -> dict[str, Any]:
+        """What the task is given; empty where the document gives nothing."""
+        return self.with_ or {}
+
 
 class Weights(Resource):
     """Caps on a candidate's weight, in percent, and on its rise per iteration."""
