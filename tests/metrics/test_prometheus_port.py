@@ -79,6 +79,8 @@ async def test_a_target_is_seen_from_its_first_scrape_to_its_end(prometheus, tar
 
 async def test_it_keeps_port_and_series_over_a_stop(prometheus):
     url = prometheus.url
+    await prometheus.start()  # already runs: nothing happens
+    assert prometheus.url == url
     await prometheus.stop()
     with pytest.raises(Permanent, match="start it first"):
         await prometheus.query("up")

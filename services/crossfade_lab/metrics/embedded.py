@@ -45,6 +45,8 @@ class EmbeddedPrometheus:
 
     async def start(self) -> None:
         """Start, or start again on the same port with the same series."""
+        if self._runner is not None:
+            return
         self._runner = web.AppRunner(application(self.store), access_log=None)
         await self._runner.setup()
         await web.TCPSite(self._runner, "127.0.0.1", self._port).start()

@@ -71,6 +71,8 @@ class RealPrometheus:
 
     async def start(self) -> None:
         """Start, or start again on the same port with the same series; waits until ready."""
+        if self._client is not None:
+            return
         program = find_prometheus()
         if program is None:
             raise Missing(
