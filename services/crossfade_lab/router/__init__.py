@@ -4,9 +4,10 @@
 `EmbeddedRouter` stands in on machines for which there is no Envoy wheel.
 """
 
+from crossfade_lab.router.choice import best_router
 from crossfade_lab.router.embedded import EmbeddedRouter
 from crossfade_lab.router.envoy import Envoy, find_envoy
-from crossfade_lab.router.port import Applied, Router
+from crossfade_lab.router.port import Applied, Router, effective_at
 from crossfade_lab.router.tables import Backend, Route, Share, Table, VirtualHost
 
 __all__ = [
@@ -19,5 +20,7 @@ __all__ = [
     "Share",
     "Table",
     "VirtualHost",
+    "best_router",
+    "effective_at",
     "find_envoy",
 ]
