@@ -367,3 +367,8 @@ def wanted(state: RunState) -> Wanted:
     if state.shift is not None:
         return Wanted("shift")
     return Wanted("act" if state.action else "")
+
+
+def refuse(state: RunState, reason: str, message: str, at: float) -> RunState:
+    """A run that failed before it began."""
+    return _fail(state, reason, message, at)

@@ -63,3 +63,17 @@ class MetricSample(Event):
             if reading.version == version and reading.metric == metric:
                 return reading.value
         return None
+
+
+HOPELESS: frozenset[str] = frozenset({"unreachable", "unauthorized", "jq-error"})
+
+
+def fatal(reading: Reading) -> bool:
+    """Whether an absence in the trial reading is one that no waiting will mend.
+
+    Nobody there, no right to ask, or a question that cannot be understood (HTTP 400, which is how
+    Prometheus answers bad PromQL). An empty or not-a-number answer may well fill up later.
+    """
+    if reading.absent == "http-status":
+        return (reading.detail or "").startswith("400")
+    return reading.absent in HOPELESS

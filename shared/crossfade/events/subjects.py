@@ -89,3 +89,13 @@ def target_key(target: str) -> str:
 def own_key(service: str, uid: str) -> str:
     """Key of a service's own state of a run."""
     return f"{service}.{uid}"
+
+
+def open_key(uid: str) -> str:
+    """Key that is there until a run is settled to its very end."""
+    return f"open.{uid}"
+
+
+def lease_key(uid: str) -> str:
+    """Key that says which actuator runs the run's action now."""
+    return f"lease.{uid}"

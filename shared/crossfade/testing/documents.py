@@ -19,7 +19,7 @@ def a_document(
     objectives: list[dict[str, Any]] | None = None,
     **spec: Any,
 ) -> Document:
-    """An admitted document: baseline `b`, candidates, metrics `lat` (objective) and `ue` (reward)."""
+    """An admitted document: baseline `b`, objective metric `lat`, reward metric `ue`."""
     strategy: dict[str, Any] = {"testingPattern": pattern}
     if caps is not None:
         strategy["weights"] = {

@@ -1,0 +1,191 @@
+"""Admission: lets a run in, once, or says every reason why not.
+
+A run is known by its uid: `metadata.uid` on a cluster, else derived from namespace, name and the
+command's id, so that a command delivered twice begins one run. Source: architecture §2, Doors.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Protocol
+
+import orjson
+
+from crossfade.domain.lifecycle import begin, refuse
+from crossfade.domain.runs import Plan, RunState
+from crossfade.errors import FieldError, Malformed, NotFound
+from crossfade.resources import Document, admit, condition_of, missing_metrics, split_body
+from crossfade.runtime.clock import Clock
+from crossfade.runtime.runs import Runs
+from crossfade.settings import ActuatorSettings
+from crossfade_actuator.ledger import Ledger
+
+NAMES = uuid.UUID("6f0c7a9e-5d1b-4a52-9b4e-0d2c1f7ab3c4")
+"""The namespace of derived uids."""
+CHAINED = 5
+"""How deep sampleSize may refer to a metric that refers to a metric."""
+
+
+class Catalog(Protocol):
+    """Where Experiments and Metrics may be looked up and made; the cluster."""
+
+    async def get_metric(self, namespace: str, name: str) -> Mapping[str, Any] | None:
+        """The Metric, or None."""
+        ...
+
+    async def create_experiment(self, document: Mapping[str, Any]) -> Mapping[str, Any]:
+        """The Experiment as created, with its uid. Raises Conflict where the name is taken."""
+        ...
+
+    async def get_experiment(self, namespace: str, name: str) -> Mapping[str, Any] | None:
+        """The Experiment, or None."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Admission:
+    """Turns the body of a start into a run."""
+
+    ledger: Ledger
+    runs: Runs
+    settings: ActuatorSettings
+    clock: Clock
+    catalog: Catalog | None = None
+
+    async def examine(self, body: bytes) -> Document:
+        """The resolved document of a start. Raises Malformed with every mistake by field."""
+        whole = _parsed(body)
+        found = await self._find_metrics(whole)
+        return admit(whole, find_metric=found, on_cluster=self.catalog is not None)
+
+    async def open_run(self, document: Document) -> RunState | None:
+        """The run of this name still going on. Raises Malformed if it asks for other things."""
+        known = await self.ledger.latest(document.namespace, document.name)
+        if known is None or known.over:
+            return None
+        running = await self.runs.document(known.uid, known.revision)
+        if not running.asks_the_same(document):
+            raise Malformed([FieldError("metadata.name", f"running as {known.uid}")])
+        return known
+
+    async def start(self, document: Document, uid: str) -> RunState:
+        """The run, begun now or before."""
+        state = begin(
+            uid,
+            document.namespace,
+            document.name,
+            document.target,
+            plan_of(document, self.settings),
+            self.clock().timestamp(),
+        )
+        await self.ledger.enrol(state, document)
+        return await self.ledger.load(uid)
+
+    async def refuse(self, body: Mapping[str, Any], uid: str, error: Malformed) -> RunState:
+        """A run that failed before it began, so that its resource's status can say why."""
+        metadata = body.get("metadata") or {}
+        reason, message = condition_of(error.errors)
+        plan = Plan("", (), 1, 1, 1.0, moves_weights=False)
+        state = begin(
+            uid,
+            str(metadata.get("namespace") or "default"),
+            str(metadata.get("name") or ""),
+            "",
+            plan,
+            self.clock().timestamp(),
+        )
+        refused = refuse(replace(state, revision=0), reason, message, self.clock().timestamp())
+        await self.ledger.enrol(refused, None)
+        return await self.ledger.load(uid)
+
+    async def _find_metrics(self, body: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
+        found: dict[str, Mapping[str, Any]] = {}
+        if self.catalog is None:
+            return found
+        experiment, given = split_body(body)
+        for _ in range(CHAINED):
+            missing = _missing(experiment, [*given, *found.values()], found)
+            asked = {key: await self.catalog.get_metric(*key.split("/", 1)) for key in missing}
+            news = {key: metric for key, metric in asked.items() if metric is not None}
+            if not news:
+                break
+            found |= news
+        return found
+
+
+def _missing(
+    experiment: Mapping[str, Any], given: Sequence[Any], found: Mapping[str, Any]
+) -> list[str]:
+    try:
+        return [key for key in missing_metrics(experiment, given) if key not in found]
+    except Malformed:
+        return []  # `admit` will list every mistake, this one too
+
+
+def plan_of(document: Document, settings: ActuatorSettings) -> Plan:
+    """What the lifecycle needs to know of a document."""
+    names = tuple(version.name for version in document.versions)
+    return Plan(
+        baseline=names[0] if names else "",
+        versions=names,
+        iterations=document.iterations,
+        iterations_per_loop=document.iterations_per_loop,
+        interval_seconds=float(document.interval_seconds),
+        moves_weights=document.moves_weights,
+        actions=tuple(document.actions),
+        phase_seconds=settings.phase_seconds,
+        action_seconds=settings.action_seconds,
+    )
+
+
+def uid_of(experiment: Mapping[str, Any], command: str) -> str:
+    """The uid of a start: the resource's own, else one derived from the command's id."""
+    metadata = experiment.get("metadata") or {}
+    own = metadata.get("uid")
+    if own:
+        return str(own)
+    namespace = metadata.get("namespace") or "default"
+    return str(uuid.uuid5(NAMES, f"{namespace}/{metadata.get('name')}/{command}"))
+
+
+def _parsed(body: bytes) -> dict[str, Any]:
+    try:
+        whole = orjson.loads(body)
+    except orjson.JSONDecodeError as error:
+        raise Malformed([FieldError("", f"the body is not JSON: {error}")]) from error
+    if not isinstance(whole, dict):
+        found = type(whole).__name__
+        raise Malformed([FieldError("", f"found {found}, right is an Experiment as an object")])
+    return whole
+
+
+def with_uid(body: bytes, uid: str, resource: Mapping[str, Any] | None = None) -> bytes:
+    """A start's body whose experiment carries its uid, as the queue keeps it."""
+    whole = _parsed(body)
+    experiment, metrics = split_body(whole)
+    metadata = dict((resource or experiment).get("metadata") or {}) | {"uid": uid}
+    return orjson.dumps(
+        {"experiment": dict(experiment) | {"metadata": metadata}, "metrics": list(metrics)}
+    )
+
+
+def named(body: bytes) -> tuple[str, str, str, dict[str, Any]]:
+    """Namespace, name, uid and the whole body of a verb that is not a start.
+
+    Raises Malformed where it names no run.
+    """
+    whole = _parsed(body)
+    name, uid = str(whole.get("name") or ""), str(whole.get("uid") or "")
+    if not name and not uid:
+        raise Malformed([FieldError("name", "is missing; right is the experiment's name")])
+    return str(whole.get("namespace") or "default"), name, uid, whole
+
+
+async def find_run(ledger: Ledger, namespace: str, name: str, uid: str) -> RunState:
+    """The run that a verb speaks of. Raises NotFound, naming what was asked for."""
+    state = await ledger.load(uid) if uid else await ledger.latest(namespace, name)
+    if state is None:
+        raise NotFound(f"no experiment {namespace}/{name} has run here")
+    return state

@@ -1,0 +1,278 @@
+"""Actuator: everything that touches the cluster.
+
+Consumes  commands, metric-sample of iteration 0, assessment, the second clock, Experiments
+Emits     stage-change, weight-change, action-outcome, incident
+
+A handler stores one fact and returns; what follows from it is done by the converger, at once and
+again at every strike of the second clock until it holds. It asks no metric back-end and judges
+nothing.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any, Protocol
+
+import orjson
+
+from crossfade.domain.facts import Aborted, Assessed, Deleted, Overdue, TrialRead
+from crossfade.domain.runs import Phase, RunState
+from crossfade.errors import Conflict, FieldError, Malformed, NotFound
+from crossfade.events import Assessment, MetricSample, subjects
+from crossfade.events.samples import fatal
+from crossfade.resources import Document, split_body
+from crossfade.runtime.clock import Clock
+from crossfade.runtime.service import (
+    NOTHING,
+    Command,
+    Deadline,
+    Reaction,
+    Request,
+    Schedule,
+    Subscription,
+    delivery,
+    on,
+)
+from crossfade_actuator.admission import Admission, find_run, named, uid_of, with_uid
+from crossfade_actuator.converging import Converger
+from crossfade_actuator.ledger import Ledger
+
+log = logging.getLogger(__name__)
+
+SILENT_AFTER = 2.0
+"""Intervals without an assessment after which the clock is set again."""
+METRIC_GRACE = 5
+"""Deliveries that a start waits for Metrics which are applied a moment after it."""
+
+
+class Queue(Protocol):
+    """The command queue."""
+
+    async def command(self, verb: str, body: bytes, id: str) -> None:  # noqa: A002
+        """Keep a command, once per id."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Actuator:
+    """Stores facts about runs and has them followed."""
+
+    ledger: Ledger
+    admission: Admission
+    converger: Converger
+    queue: Queue
+    clock: Clock
+    watchers: Sequence[Callable[[], Awaitable[None]]] = ()
+    closers: Sequence[Callable[[], Awaitable[None]]] = field(default=())
+    name: str = "actuator"
+
+    def subscriptions(self) -> Sequence[Subscription]:
+        """What this service listens to."""
+        return [
+            on(Command, self.obey),
+            on(MetricSample, self.note_trial),
+            on(Assessment, self.follow),
+            on(Deadline, self.look_after),
+        ]
+
+    def requests(self) -> Sequence[Request]:
+        """A door for every verb; those that are not built yet say so by name."""
+        doors = {"start-experiment": self.ask_start, "abort": self.ask_abort}
+        return [
+            Request(verb, doors.get(verb, partial(_not_yet, verb))) for verb in subjects.VERBS
+        ]
+
+    def loops(self) -> Sequence[Callable[[], Awaitable[None]]]:
+        """Watching Experiments, where there is a cluster."""
+        return self.watchers
+
+    async def close(self) -> None:
+        """Stop looking at runs, and give back sessions."""
+        await self.converger.close()
+        for closer in self.closers:
+            await closer()
+
+    # --- doors --------------------------------------------------------------------------------
+
+    async def ask_start(self, body: bytes) -> Mapping[str, Any]:
+        """Validate, make the resource where there is a cluster, queue, and answer with the uid."""
+        document = await self.admission.examine(body)
+        running = await self.admission.open_run(document)
+        if running is not None:
+            return {"accepted": True, "uid": running.uid, "errors": []}
+        uid, resource = await self._identity(document, body)
+        await self.queue.command("start-experiment", with_uid(body, uid, resource), uid)
+        return {
+            "accepted": True,
+            "uid": uid,
+            "errors": [],
+            "warnings": list(document.warnings),
+        }
+
+    async def ask_abort(self, body: bytes) -> Mapping[str, Any]:
+        """Queue the end of a run and answer which one it is."""
+        namespace, name, uid, whole = named(body)
+        state = await find_run(self.ledger, namespace, name, uid)
+        if state.over:
+            ended = f"{state.namespace}/{state.name} has ended already: {state.message}"
+            raise Malformed([FieldError("name", ended)])
+        asked = orjson.dumps(whole | {"uid": state.uid})
+        await self.queue.command("abort", asked, f"{state.uid}/{state.epoch}/abort")
+        return {"accepted": True, "uid": state.uid, "errors": []}
+
+    async def _identity(
+        self, document: Document, body: bytes
+    ) -> tuple[str, Mapping[str, Any] | None]:
+        catalog = self.admission.catalog
+        experiment, _ = split_body(orjson.loads(body))
+        if catalog is None or (experiment.get("metadata") or {}).get("uid"):
+            return uid_of(experiment, self.clock().isoformat()), None
+        try:
+            made = await catalog.create_experiment(experiment)
+        except Conflict:
+            made = await _again(self.ledger, catalog, document)
+        return str(made["metadata"]["uid"]), made
+
+    # --- commands -----------------------------------------------------------------------------
+
+    async def obey(self, command: Command) -> Reaction:
+        """Carry out a command of the queue."""
+        verbs = {"start-experiment": self._start, "abort": self._abort, "deleted": self._delete}
+        verb = verbs.get(command.verb)
+        if verb is None:
+            raise Malformed([FieldError("verb", _unknown(command.verb))])
+        await verb(command)
+        return NOTHING
+
+    async def _start(self, command: Command) -> None:
+        experiment, _ = split_body(orjson.loads(command.body))
+        uid = uid_of(experiment, command.id)
+        try:
+            document = await self.admission.examine(command.body)
+            if await self._known(document, uid):
+                return
+            state = await self.admission.start(document, uid)
+        except Malformed as error:
+            state = await self._refused(experiment, uid, error)
+        self.converger.kick(state.uid)
+
+    async def _known(self, document: Document, uid: str) -> bool:
+        """Whether this start is an echo of a run that is there, or of one that ended."""
+        try:
+            await self.ledger.load(uid)
+        except NotFound:
+            return await self.admission.open_run(document) is not None
+        self.converger.kick(uid)
+        return True
+
+    async def _refused(
+        self, experiment: Mapping[str, Any], uid: str, error: Malformed
+    ) -> RunState:
+        # Applied together with its metrics, an experiment may be seen a moment before them.
+        reasons = {getattr(e, "reason", "") for e in error.errors}
+        if reasons == {"MetricUnavailable"} and delivery.get().attempt < METRIC_GRACE:
+            raise Conflict(str(error)) from error
+        if not (experiment.get("metadata") or {}).get("uid"):
+            raise error  # no resource to say it on: set aside, and an incident
+        return await self.admission.refuse(experiment, uid, error)
+
+    async def _abort(self, command: Command) -> None:
+        namespace, name, uid, whole = named(command.body)
+        state = await find_run(self.ledger, namespace, name, uid)
+        by, why = str(whole.get("requestedBy") or ""), str(whole.get("reason") or "")
+        await self.ledger.apply(state.uid, Aborted(self._now(), by, why))
+        self.converger.kick(state.uid)
+
+    async def _delete(self, command: Command) -> None:
+        uid = str(orjson.loads(command.body).get("uid"))
+        try:
+            await self.ledger.apply(uid, Deleted(self._now()))
+        except NotFound:
+            return  # it was never let in
+        self.converger.kick(uid)
+
+    # --- events -------------------------------------------------------------------------------
+
+    async def note_trial(self, sample: MetricSample) -> Reaction:
+        """The trial reading tells whether the metrics can be read at all."""
+        if sample.iteration:
+            return NOTHING
+        faults = tuple(
+            f"{reading.metric} of {reading.version}: {reading.detail or reading.absent}"
+            for reading in sample.readings
+            if fatal(reading)
+        )
+        await self.ledger.apply(sample.uid, TrialRead(self._now(), faults))
+        self.converger.kick(sample.uid)
+        return NOTHING
+
+    async def follow(self, assessment: Assessment) -> Reaction:
+        """An assessment becomes the split that is wanted, or the end."""
+        fact = Assessed(
+            self._now(),
+            assessment.iteration,
+            assessment.split,
+            assessment.verdict,
+            assessment.final,
+            assessment.winner or "",
+            assessment.recommended,
+            assessment.analysis,
+            tuple({"code": r.code, "text": r.text} for r in assessment.reasons),
+        )
+        await self.ledger.apply(assessment.uid, fact)
+        self.converger.kick(assessment.uid)
+        return NOTHING
+
+    async def look_after(self, strike: Deadline) -> Reaction:
+        """See to every open run: overdue, its clock fallen silent, or something left to do."""
+        schedules: list[Schedule] = []
+        for uid in await self.ledger.open_runs():
+            try:
+                state = await self.ledger.apply(uid, Overdue(self._now()))
+            except NotFound:
+                await self.ledger.close(uid)
+                continue
+            if self._silent(state):
+                schedules.append(_clock_of(state))
+            self.converger.kick(uid)
+        return Reaction(schedules=schedules)
+
+    def _silent(self, state: RunState) -> bool:
+        since = self._now() - max(state.update_at, state.start_at)
+        running = state.phase is Phase.RUNNING and state.ending is None
+        return running and since > SILENT_AFTER * state.plan.interval_seconds + 2
+
+    def _now(self) -> float:
+        return self.clock().timestamp()
+
+
+def _clock_of(state: RunState) -> Schedule:
+    body = orjson.dumps({"uid": state.uid, "revision": state.revision})
+    interval = round(state.plan.interval_seconds)
+    return Schedule(state.namespace, state.name, interval, body)
+
+
+async def _again(ledger: Ledger, catalog: Any, document: Document) -> Mapping[str, Any]:
+    """The resource that bears the name already, if no run has seen it; else it has to go first."""
+    found = await catalog.get_experiment(document.namespace, document.name)
+    if found is None:
+        raise Conflict(f"experiment {document.name} came and went; ask again")
+    try:
+        ended = await ledger.load(str(found["metadata"]["uid"]))
+    except NotFound:
+        return dict(found)
+    told = f"{ended.message}; delete the Experiment to run it again under this name"
+    raise Malformed([FieldError("metadata.name", told)])
+
+
+async def _not_yet(verb: str, body: bytes) -> Mapping[str, Any]:
+    error = {"field": "verb", "message": f"{verb}: not yet"}
+    return {"accepted": False, "errors": [error]}
+
+
+def _unknown(verb: str) -> str:
+    known = verb in subjects.VERBS
+    return f"{verb}: not yet" if known else f"found {verb!r}, right is one of {subjects.VERBS}"
