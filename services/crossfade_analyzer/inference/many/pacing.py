@@ -69,7 +69,7 @@ def shares(paces: Paces) -> Floats:
     """Each candidate's part of the shared target."""
     d = np.where(paces.active, paces.d, -np.inf)
     top = d.max(axis=1, keepdims=True)
-    ties = np.where(d == top, paces.se, np.inf)
+    ties = np.where(d == top, np.minimum(paces.se, 1e300), np.inf)
     best = np.argmin(ties, axis=1)[:, None]
     best_d = np.take_along_axis(paces.d, best, axis=1)
     best_se = np.take_along_axis(paces.se, best, axis=1)
