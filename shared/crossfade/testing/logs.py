@@ -52,7 +52,8 @@ class MemoryLog:
             if not live:
                 return
             async with self.grown:
-                await self.grown.wait_for(lambda seen=at: len(self.kept) > seen)
+                while len(self.kept) <= at:
+                    await self.grown.wait()
 
 
 def _wanted(event: Event, kinds: Sequence[str], namespace: str, name: str) -> bool:

@@ -1,0 +1,48 @@
+"""Numbers and names as people read them."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+
+def number(value: float | None) -> str:
+    """A number as short as it can be told apart; `–` for none."""
+    if value is None:
+        return "–"
+    return f"{value:,.0f}" if abs(value) >= 1e4 else f"{value:.4g}"
+
+
+def short(metric: str) -> str:
+    """A metric's name without its namespace."""
+    return metric.rpartition("/")[2]
+
+
+def spoken(metric: str) -> str:
+    """A metric's name as words: `user engagement`."""
+    return short(metric).replace("-", " ").replace("_", " ")
+
+
+def unit(written: str | None) -> str:
+    """A unit as a suffix with its blank: ` ms`."""
+    if not written:
+        return ""
+    return f" {_UNITS.get(written.lower(), written)}"
+
+
+_UNITS = {"milliseconds": "ms", "seconds": "s", "percent": "%"}
+
+
+def split(weights: dict[str, int]) -> str:
+    """A split in one line: `iris-v1 40 : iris-v2 60`."""
+    return " : ".join(f"{version} {weight}" for version, weight in weights.items())
+
+
+def duration(seconds: float) -> str:
+    """A duration in its two largest units: `2 m 30 s`."""
+    left = int(timedelta(seconds=max(seconds, 0)).total_seconds())
+    parts: list[str] = []
+    for size, name in ((86_400, "d"), (3_600, "h"), (60, "m"), (1, "s")):
+        amount, left = divmod(left, size)
+        if amount or (name == "s" and not parts):
+            parts.append(f"{amount} {name}")
+    return " ".join(parts[:2])

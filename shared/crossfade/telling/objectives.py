@@ -1,0 +1,136 @@
+"""Where each version stands on each objective, with the evidence where a policy gave some."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from crossfade.telling.known import Known, Limit
+from crossfade.telling.numbers import number, short, spoken, unit
+
+Standing = Literal["proved", "held", "not-yet", "missed", "unknown"]
+
+
+@dataclass(frozen=True, slots=True)
+class ObjectiveState:
+    """One objective of one version.
+
+    `proved` and `not-yet` are said by a policy with evidence, `held` by the latest value alone.
+    `have` and `need` are requests seen and wanted for a proof, where that is known.
+    """
+
+    metric: str
+    version: str
+    value: float | None
+    lower: float | None
+    upper: float | None
+    unit: str
+    standing: Standing
+    detail: str = ""
+    have: float | None = None
+    need: float | None = None
+    low: float | None = None
+    high: float | None = None
+
+    @property
+    def limit(self) -> str:
+        """The limit alone: `≤ 0.01`."""
+        lower = f"≥ {number(self.lower)}{self.unit}" if self.lower is not None else ""
+        upper = f"≤ {number(self.upper)}{self.unit}" if self.upper is not None else ""
+        return " and ".join(part for part in (lower, upper) if part) or "vs baseline"
+
+    @property
+    def margin(self) -> float | None:
+        """How far the value is within its limit, as a share of the limit; negative beyond it."""
+        if self.value is None:
+            return None
+        if self.upper is not None:
+            return (self.upper - self.value) / (abs(self.upper) or 1.0)
+        if self.lower is not None:
+            return (self.value - self.lower) / (abs(self.lower) or 1.0)
+        return None
+
+    @property
+    def sentence(self) -> str:
+        """The state in plain words."""
+        what = f"{spoken(self.metric)} of {self.version}"
+        if self.standing == "unknown":
+            return f"{what} is not known ({self.detail or 'no reading yet'})"
+        at = f"{what} is {number(self.value)}{self.unit}"
+        if self.standing == "missed":
+            return f"{at}, its limit {self.limit}"
+        if self.standing == "not-yet" and self.need:
+            return f"{at}: {self.have or 0:,.0f} of {self.need:,.0f} requests needed"
+        return at
+
+
+def objective_states(known: Known) -> tuple[ObjectiveState, ...]:
+    """Every objective of every version, candidates first within each objective."""
+    order = (*known.candidates, *known.versions[:1])
+    return tuple(_state(known, o, v) for o in known.objectives for v in order)
+
+
+def claims(known: Known) -> Iterator[Mapping[str, Any]]:
+    """The entries of the evidence; nested ones are lifted out."""
+    for entry in known.evidence:
+        nested = entry.get("claims")
+        if isinstance(nested, list | tuple):
+            for claim in nested:
+                yield {"candidate": entry.get("candidate"), **claim}
+        else:
+            yield entry
+
+
+def field(entry: Mapping[str, Any], snake: str, camel: str = "") -> Any:
+    """A field of an evidence entry, in either spelling."""
+    return entry.get(camel or snake, entry.get(snake))
+
+
+def _state(known: Known, limit: Limit, version: str) -> ObjectiveState:
+    value = known.value(limit.metric, version)
+    claim = _claim(known, limit.metric, version)
+    standing = _standing(limit, value, claim)
+    have, more = (field(claim, "n"), field(claim, "n_more", "nMore")) if claim else (None, None)
+    return ObjectiveState(
+        metric=limit.metric,
+        version=version,
+        value=value,
+        lower=limit.lower,
+        upper=limit.upper,
+        unit=unit(known.units.get(limit.metric)),
+        standing=standing,
+        detail=known.absent.get(limit.metric, {}).get(version, ""),
+        have=have,
+        need=have + more if have is not None and more else None,
+        low=field(claim, "low") if claim else None,
+        high=field(claim, "high") if claim else None,
+    )
+
+
+def _claim(known: Known, metric: str, version: str) -> Mapping[str, Any] | None:
+    return next(
+        (
+            c
+            for c in claims(known)
+            if field(c, "candidate", "version") in (version, None)
+            and short(str(field(c, "claim", "metric") or "")) == short(metric)
+            and c.get("candidate", c.get("version")) == version
+        ),
+        None,
+    )
+
+
+def _standing(limit: Limit, value: float | None, claim: Mapping[str, Any] | None) -> Standing:
+    if claim is not None and claim.get("violated"):
+        return "missed"
+    if claim is not None and claim.get("proved"):
+        return "proved"
+    if value is None:
+        return "unknown"
+    if (limit.upper is not None and value > limit.upper) or (
+        limit.lower is not None and value < limit.lower
+    ):
+        return "missed"
+    monitored = limit.monitored or (claim is not None and claim.get("monitored"))
+    return "held" if claim is None or monitored else "not-yet"

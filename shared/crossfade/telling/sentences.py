@@ -1,0 +1,134 @@
+"""A run in plain sentences, with the numbers in them."""
+
+from __future__ import annotations
+
+from crossfade.telling.known import Known
+from crossfade.telling.numbers import number, split, spoken
+from crossfade.telling.objectives import ObjectiveState, objective_states
+
+OUTCOMES = {
+    "promoted": "{winner} is promoted",
+    "kept": "{baseline} is kept",
+    "rolled-back": "rolled back to {baseline}",
+    "inconclusive": "inconclusive: {baseline} keeps the traffic",
+    "no-data": "no data: {baseline} keeps the traffic",
+    "failed": "failed",
+    "aborted": "aborted",
+}
+STAGES = {
+    "Waiting": "waiting for its turn",
+    "Initializing": "starting",
+    "Finishing": "decided; the last actions run",
+}
+
+
+def headline(known: Known) -> str:
+    """Where the run stands, in a few words: the first line of every page and message."""
+    if known.over:
+        said = OUTCOMES.get(known.outcome or "", "ended")
+        return _capital(
+            said.format(winner=known.winner or known.recommended, baseline=known.baseline)
+        )
+    if known.stage == "Waiting" and known.reason == "TargetBusy":
+        return _capital(known.message or f"waiting for {known.target or 'its target'}")
+    if known.stage in STAGES:
+        return _capital(STAGES[known.stage])
+    return _capital(_running(known))
+
+
+def _running(known: Known) -> str:
+    if known.verdict == "no-data":
+        return "no data to judge by"
+    if not known.verdict:
+        return f"running: the first look comes in {known.interval_seconds} s"
+    if known.winner and known.winner == known.baseline:
+        return f"{known.baseline} is ahead"
+    if known.winner:
+        unproved = any(s.standing == "not-yet" for s in objective_states(known))
+        return f"{known.winner} is ahead{', not yet proved' if unproved else ''}"
+    return "nobody is ahead yet"
+
+
+def iteration(known: Known) -> str:
+    """One iteration: `7/15: iris-v2 earns 1.43× the engagement, all limits held, 60 → 70 %`."""
+    counted = f"{known.iteration}/{known.of}" if known.of else str(known.iteration)
+    parts = [part for part in (reward(known), limits(known), move(known)) if part]
+    return f"{counted}: {', '.join(parts)}"
+
+
+def focus(known: Known) -> str:
+    """The candidate that a sentence is about: the winner, else the first; else the baseline."""
+    if known.winner in known.candidates:
+        return known.winner or ""
+    return known.candidates[0] if known.candidates else known.baseline
+
+
+def reward(known: Known) -> str:
+    """What the candidate earns beside the baseline; empty where nothing is to be earned."""
+    if not known.reward or not known.candidates:
+        return ""
+    who, name = focus(known), spoken(known.reward).removeprefix("user ")
+    own = known.value(known.reward, who)
+    other = known.value(known.reward, known.baseline)
+    if own is None or other is None:
+        return f"the {name} of {who if own is None else known.baseline} is not known yet"
+    if not other:
+        return f"{who} earns {number(own)} {name}, {known.baseline} nothing"
+    return f"{who} {'has' if known.reward_low else 'earns'} {own / other:.2f}× the {name}"
+
+
+def limits(known: Known) -> str:
+    """How the objectives stand, the worst news first."""
+    judged = known.candidates or known.versions
+    states = [s for s in objective_states(known) if s.version in judged]
+    if not states:
+        return ""
+    bad = [s for s in states if s.standing == "missed"]
+    if bad:
+        return _some(bad)
+    unknown = [s for s in states if s.standing == "unknown"]
+    if unknown:
+        return _some(unknown)
+    waiting = [s for s in states if s.standing == "not-yet"]
+    if waiting:
+        return f"{len(states) - len(waiting)} of {len(states)} limits proved"
+    proved = all(s.standing == "proved" for s in states)
+    return "all limits proved" if proved else "all limits held"
+
+
+def _some(states: list[ObjectiveState]) -> str:
+    rest = f" and {len(states) - 1} more" if len(states) > 1 else ""
+    return states[0].sentence + rest
+
+
+def move(known: Known) -> str:
+    """Where traffic goes: `60 → 70 %`, `stays at 95 %`, or all weights with several candidates."""
+    now, next_ = known.in_force or known.before, known.asked or known.observed
+    if not now or not next_:
+        return ""
+    if len(known.candidates) > 1:
+        return f"{split(next_)} %" if now != next_ else f"stays at {split(now)} %"
+    who = focus(known)
+    old, new = now.get(who, 0), next_.get(who, 0)
+    return f"stays at {old} %" if old == new else f"{old} → {new} %"
+
+
+def why(known: Known) -> str:
+    """The reasons of the last verdict, or what the stage says; one or two sentences."""
+    if known.over and known.outcome in ("failed", "aborted") and known.message:
+        return _sentence(known.message)
+    if known.reasons:
+        return " ".join(_sentence(reason.text) for reason in known.reasons[:3])
+    if known.stage == "Running":
+        return ""
+    return _sentence(known.message) if known.message else ""
+
+
+def _sentence(text: str) -> str:
+    return text if text.endswith((".", "!", "?")) else f"{text}."
+
+
+def _capital(text: str) -> str:
+    # A version's name keeps its own spelling.
+    first = text.partition(" ")[0]
+    return text if any(c.isdigit() or c == "-" for c in first) else text[:1].upper() + text[1:]
