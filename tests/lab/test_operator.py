@@ -276,9 +276,8 @@ async def test_a_killed_model_is_started_again_and_found_at_its_new_address(
 
     os.kill(before, signal.SIGKILL)
     await gone({before})
-    await until(lambda: operator.address("ns-production", "iris", "baseline") is not None)
     await until(lambda: operator.processes()[name] != before)
-    address = operator.address("ns-production", "iris", "baseline")
+    address = await until(lambda: operator.address("ns-production", "iris", "baseline"))
     await until(lambda: address.rpartition(":")[2] in Path(operator.targets_file).read_text())
 
     assert set(await models(session, predictions(router))) == {"sklearn-iris"}
@@ -322,6 +321,8 @@ async def test_a_model_the_lab_does_not_have_is_said_in_the_status_and_gets_no_r
     )
 
     assert "spec.predictors[1].graph.implementation" in status["description"]
+    with pytest.raises(Unreachable, match="the lab serves SKLEARN_SERVER, XGBOOST_SERVER"):
+        await operator.available("ns-production", "iris", within_seconds=0.1)
     assert set(await models(session, predictions(router))) == {"sklearn-iris"}
 
 
@@ -334,7 +335,7 @@ async def test_prometheus_is_told_of_every_model_and_the_status_becomes_availabl
 ):
     await api.put(split(90, 10))
     await operator.in_force(IRIS)
-    await until(lambda: operator.state("ns-production", "iris") == "Available")
+    await operator.available("ns-production", "iris")
 
     groups = json.loads(operator.targets_file.read_text())
 
@@ -510,5 +511,5 @@ async def gone(pids):
 def alive(pid):
     try:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
-    except FileNotFoundError:
+    except (FileNotFoundError, ProcessLookupError):
         return False
