@@ -83,6 +83,10 @@ class CollectorSettings(Section):
     """How many queries one back-end gets at once."""
     connect_to: dict[str, str] = Field(default_factory=dict)
     """Host names (`host` or `host:port`) to `address:port`, as curl's `--connect-to`; JSON."""
+    round_seconds: float = Field(default=20, gt=0)
+    """How long all queries of one tick may take; below the broker's `ack_wait`."""
+    secrets_namespace: str = "crossfade-system"
+    """The namespace of Secrets that a Metric names without one: the collector's own."""
     secrets_directory: Path | None = None
     """A folder `<namespace>/<name>/<key>` of secrets, for installs without a cluster."""
 

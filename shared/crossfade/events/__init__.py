@@ -10,7 +10,7 @@ from crossfade.events.assessments import Assessment, Reason, Verdict
 from crossfade.events.catalogue import CATALOGUE
 from crossfade.events.event import Event
 from crossfade.events.incidents import Incident
-from crossfade.events.samples import ABSENCES, MetricSample, Reading
+from crossfade.events.samples import ABSENCES, MetricSample, Reading, fatal
 from crossfade.events.stages import StageChange
 from crossfade.events.weights import ChangedObject, WeightChange
 
@@ -28,4 +28,5 @@ __all__ = [
     "StageChange",
     "Verdict",
     "WeightChange",
+    "fatal",
 ]

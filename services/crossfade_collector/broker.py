@@ -1,0 +1,114 @@
+"""Broker: all readings of one instant, identical queries once, a budget for each back-end."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Sequence
+from dataclasses import dataclass, field
+from weakref import WeakValueDictionary
+
+from crossfade.events import Reading
+from crossfade.resources.builtin import PROVIDER
+from crossfade_collector.sources import expressions
+from crossfade_collector.sources.http import HttpBackends
+from crossfade_collector.sources.mock import MockSource
+from crossfade_collector.sources.port import MetricSource, NoValue, Question, shortened
+from crossfade_collector.sources.requests import Request, Requests
+
+__all__ = ["Broker"]
+
+
+@dataclass(slots=True)
+class Broker:
+    """Asks every question of a tick at once. What fails is a reading with its reason.
+
+    `concurrency` bounds the queries that one back-end gets at a time, over all experiments;
+    `round_seconds` bounds a whole tick, waiting for that budget included.
+    """
+
+    requests: Requests
+    backends: HttpBackends
+    concurrency: int = 16
+    round_seconds: float = 20.0
+    mocks: MetricSource = field(default_factory=MockSource)
+    budgets: WeakValueDictionary[str, asyncio.Semaphore] = field(
+        default_factory=WeakValueDictionary, repr=False
+    )
+
+    async def read(self, questions: Sequence[Question]) -> tuple[Reading, ...]:
+        """One reading for each question, in order, within `round_seconds`."""
+        asked: dict[Request, asyncio.Task[str]] = {}
+        tasks = [asyncio.ensure_future(self._reading(q, asked)) for q in questions]
+        try:
+            if tasks:
+                await asyncio.wait(tasks, timeout=self.round_seconds)
+            return tuple(
+                task.result() if task.done() else _late(question, self.round_seconds)
+                for question, task in zip(questions, tasks, strict=True)
+            )
+        finally:
+            await _ended([*tasks, *asked.values()])
+
+    async def close(self) -> None:
+        """Close the connections to all back-ends."""
+        await self.backends.close()
+
+    async def _reading(
+        self, question: Question, asked: dict[Request, asyncio.Task[str]]
+    ) -> Reading:
+        try:
+            value = await self._value(question, asked)
+        except NoValue as reason:
+            return _absent(question, reason)
+        return Reading(version=question.version, metric=question.metric.key, value=value)
+
+    async def _value(
+        self, question: Question, asked: dict[Request, asyncio.Task[str]]
+    ) -> float:
+        spec = question.metric.spec
+        # An empty list disables querying too: its presence says that the metric is made up.
+        if spec.mock is not None:
+            return await self.mocks.read(question)
+        if spec.provider == PROVIDER:
+            raise NoValue("empty-result", "no metrics/collect task has gathered this one yet")
+        expression = expressions.check(spec.jq_expression)
+        request = await self.requests.about(question)
+        if request not in asked:
+            asked[request] = asyncio.ensure_future(self._ask(request))
+        return _number(await asyncio.shield(asked[request]), expression, request)
+
+    async def _ask(self, request: Request) -> str:
+        host = str(request.url.origin())
+        # Held here while it is waited for; forgotten with its last query.
+        budget = self.budgets.get(host) or asyncio.Semaphore(self.concurrency)
+        self.budgets[host] = budget
+        async with budget:
+            return await self.backends.answer(request)
+
+
+def _number(text: str, expression: str, request: Request) -> float:
+    try:
+        return expressions.number_in(text, expression)
+    except NoValue as reason:
+        raise NoValue(reason.absence, request.masked(reason.detail)) from reason
+
+
+def _absent(question: Question, reason: NoValue) -> Reading:
+    return Reading(
+        version=question.version,
+        metric=question.metric.key,
+        absent=reason.absence,
+        detail=shortened(reason.detail),
+    )
+
+
+def _late(question: Question, seconds: float) -> Reading:
+    return _absent(question, NoValue("timeout", f"no answer within the tick's {seconds:g} s"))
+
+
+async def _ended(tasks: Sequence[Awaitable[object]]) -> None:
+    """Cancel what still runs and read what failed, so that no task outlives its tick."""
+    for task in tasks:
+        if isinstance(task, asyncio.Task):
+            task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
