@@ -1,0 +1,379 @@
+"""The actuator by what it stores, says and writes; the cluster is a sheet of paper."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+
+import orjson
+import pytest
+
+from crossfade.domain.facts import Assessed
+from crossfade.domain.runs import Phase
+from crossfade.errors import Conflict, Malformed, Permanent, Unreachable
+from crossfade.events import Assessment, MetricSample, Reading
+from crossfade.runtime.runs import Runs
+from crossfade.runtime.service import Command, Deadline
+from crossfade.settings import ActuatorSettings
+from crossfade.testing import MemoryStore, Recorder
+from crossfade.testing.documents import a_document
+from crossfade_actuator.admission import Admission
+from crossfade_actuator.converging import Converger
+from crossfade_actuator.ledger import Ledger
+from crossfade_actuator.locking import TargetLock
+from crossfade_actuator.service import Actuator
+
+AT = datetime(2026, 1, 1, tzinfo=UTC)
+
+
+@dataclass
+class Seen:
+    split: dict
+    objects: tuple = ()
+
+
+@dataclass
+class Paper:
+    """Weights on a sheet of paper, which others may write on, and which may be away."""
+
+    split: dict = field(default_factory=lambda: {"b": 100, "c": 0})
+    history: list = field(default_factory=list)
+    trouble: list = field(default_factory=list)
+
+    async def read(self, document):
+        return Seen(dict(self.split))
+
+    async def rehearse(self, document):
+        return
+
+    async def write(self, document, observed, wanted):
+        if self.trouble:
+            raise self.trouble.pop(0)
+        self.split = dict(wanted)
+        self.history.append(dict(wanted))
+        return Seen(dict(self.split))
+
+
+class FoughtOver(Conflict):
+    """Somebody else wrote."""
+
+    fought_over = True
+
+    def __init__(self, text):
+        super().__init__(text)
+        self.split = {"b": 70, "c": 30}
+
+
+@dataclass
+class Doing:
+    """Actions that end as told."""
+
+    ok: bool = True
+    ran: list = field(default_factory=list)
+
+    async def run(self, state, document, action):
+        self.ran.append(action)
+        return self.ok, "" if self.ok else "exit 1"
+
+
+@dataclass
+class Queued:
+    commands: list = field(default_factory=list)
+
+    async def command(self, verb, body, id):
+        if all(id != known.id for known in self.commands):
+            self.commands.append(Command(verb, id, body))
+
+
+@dataclass
+class Stand:
+    """An actuator and what is around it."""
+
+    paper: Paper = field(default_factory=Paper)
+    doing: Doing = field(default_factory=Doing)
+    queued: Queued = field(default_factory=Queued)
+    recorder: Recorder = field(default_factory=Recorder)
+    store: MemoryStore = field(default_factory=MemoryStore)
+    now: datetime = AT
+
+    def __post_init__(self):
+        self.actuator = self.a_replica()
+
+    def a_replica(self) -> Actuator:
+        ledger = Ledger(self.store, self.recorder)
+        runs = Runs(self.store)
+        clock = lambda: self.now  # noqa: E731
+        converger = Converger(
+            ledger, TargetLock(self.store), runs, clock, self.doing, self.paper
+        )
+        admission = Admission(ledger, runs, ActuatorSettings(), clock)
+        return Actuator(ledger, admission, converger, self.queued, clock)
+
+    async def settled(self) -> None:
+        while self.actuator.converger.kicked:
+            await asyncio.gather(*self.actuator.converger.kicked.values())
+            await asyncio.sleep(0)
+
+    async def obeyed(self) -> str:
+        command = self.queued.commands[-1]
+        await self.actuator.obey(command)
+        await self.settled()
+        return orjson.loads(command.body)["experiment"]["metadata"]["uid"]
+
+    async def running(self, **document) -> str:
+        reply = await self.actuator.ask_start(a_start(**document))
+        assert reply["accepted"], reply
+        uid = await self.obeyed()
+        await self.actuator.note_trial(a_trial(uid))
+        await self.settled()
+        return uid
+
+    async def assess(self, uid, iteration, split, **more):
+        said = {"recommended": "b", "verdict": "continue"} | more
+        self.now = AT + timedelta(seconds=10 * iteration)
+        await self.actuator.follow(
+            Assessment(uid=uid, iteration=iteration, split=split, **said)
+        )
+        await self.settled()
+
+    async def state(self, uid):
+        return await self.actuator.ledger.load(uid)
+
+    def said(self, kind):
+        return [event for event in self.recorder.said if event.kind == kind]
+
+
+def a_start(name="exp", target="t", **more) -> bytes:
+    document = a_document(**more).to_json()
+    document["experiment"]["metadata"]["name"] = name
+    document["experiment"]["spec"]["target"] = target
+    return orjson.dumps(document)
+
+
+def a_trial(uid, absent=None, detail=None) -> MetricSample:
+    value = 1.0 if absent is None else None
+    reading = Reading(
+        version="c", metric="default/lat", value=value, absent=absent, detail=detail
+    )
+    return MetricSample(uid=uid, iteration=0, at=AT, elapsed_seconds=10, readings=(reading,))
+
+
+async def test_a_good_start_is_accepted_with_its_uid_and_runs():
+    stand = Stand()
+    uid = await stand.running()
+    assert (await stand.state(uid)).phase is Phase.RUNNING
+    stages = [(e.stage, e.reason) for e in stand.said("stage-change")]
+    assert stages == [
+        ("Waiting", "ExperimentInitialized"),
+        ("Initializing", "StageAdvanced"),
+        ("Initializing", "TrialReading"),
+        ("Running", "StageAdvanced"),
+    ]
+    found = stand.said("weight-change")[0]
+    assert (found.iteration, found.observed) == (0, {"b": 100, "c": 0})
+    assert stand.said("stage-change")[-1].document["experiment"]["metadata"]["name"] == "exp"
+
+
+async def test_a_bad_document_is_refused_with_every_mistake_by_field():
+    body = orjson.loads(a_start())
+    body["experiment"]["spec"]["duration"]["intervalSeconds"] = 0
+    body["experiment"]["spec"]["strategy"]["testingPattern"] = "Z"
+    with pytest.raises(Malformed) as refused:
+        await Stand().actuator.ask_start(orjson.dumps(body))
+    fields = {error.field for error in refused.value.errors}
+    assert {"spec.duration.intervalSeconds", "spec.strategy.testingPattern"} <= fields
+
+
+async def test_a_second_start_of_the_same_is_accepted_with_the_same_uid():
+    stand = Stand()
+    uid = await stand.running()
+    again = await stand.actuator.ask_start(a_start())
+    assert (again["accepted"], again["uid"]) == (True, uid)
+
+
+async def test_a_changed_start_while_running_is_refused_by_name():
+    stand = Stand()
+    uid = await stand.running()
+    with pytest.raises(Malformed) as refused:
+        await stand.actuator.ask_start(a_start(target="other"))
+    assert refused.value.errors[0].field == "metadata.name"
+    assert refused.value.errors[0].message == f"running as {uid}"
+
+
+async def test_a_start_after_the_end_is_a_new_run():
+    stand = Stand()
+    uid = await stand.running()
+    await stand.assess(uid, 15, {"b": 100, "c": 0}, verdict="rollback", final=True)
+    stand.now += timedelta(seconds=1)
+    assert await stand.running() != uid
+
+
+async def test_a_command_delivered_twice_begins_one_run():
+    stand = Stand()
+    await stand.running()
+    count = len(stand.recorder.said)
+    await stand.actuator.obey(stand.queued.commands[-1])
+    await stand.settled()
+    assert len(stand.recorder.said) == count
+
+
+async def test_a_split_is_written_read_back_said_and_settled():
+    stand = Stand()
+    uid = await stand.running()
+    await stand.assess(uid, 1, {"b": 90, "c": 10})
+    change = stand.said("weight-change")[-1]
+    assert (change.before, change.asked, change.observed) == (
+        {"b": 100, "c": 0},
+        {"b": 90, "c": 10},
+        {"b": 90, "c": 10},
+    )
+    assert (await stand.state(uid)).shift is None
+
+
+async def test_a_repeated_assessment_writes_once():
+    stand = Stand()
+    uid = await stand.running()
+    await stand.assess(uid, 1, {"b": 90, "c": 10})
+    await stand.assess(uid, 1, {"b": 90, "c": 10})
+    assert stand.paper.history == [{"b": 90, "c": 10}]
+
+
+async def test_a_cluster_that_is_away_is_asked_again():
+    stand = Stand()
+    uid = await stand.running()
+    stand.paper.trouble = [Unreachable(), Unreachable()]
+    await stand.assess(uid, 1, {"b": 90, "c": 10})
+    assert stand.paper.split == {"b": 90, "c": 10}
+
+
+async def test_whoever_else_writes_is_an_incident_and_the_split_is_asserted_again():
+    stand = Stand()
+    uid = await stand.running()
+    stand.paper.trouble = [FoughtOver("somebody else moved them")]
+    await stand.assess(uid, 1, {"b": 90, "c": 10})
+    assert [e.what_happened for e in stand.said("incident")] == ["weights-fought-over"]
+    await stand.assess(uid, 2, {"b": 80, "c": 20})
+    assert stand.paper.split == {"b": 80, "c": 20}
+
+
+async def test_a_target_that_is_gone_fails_the_run_and_says_so():
+    stand = Stand()
+    uid = await stand.running()
+    stand.paper.trouble = [Permanent("SeldonDeployment ns/iris is gone")]
+    await stand.assess(uid, 1, {"b": 90, "c": 10})
+    end = stand.said("stage-change")[-1]
+    assert (end.outcome, end.stage) == ("failed", "Completed")
+    assert "SeldonDeployment ns/iris is gone" in end.message
+
+
+async def test_a_winner_is_finished_and_completed():
+    stand = Stand()
+    uid = await stand.running(
+        strategy={"actions": {"finish": [{"run": "true"}]}, "testingPattern": "A/B"}
+    )
+    await stand.assess(
+        uid, 15, {"b": 5, "c": 95}, verdict="promote", final=True, winner="c", recommended="c"
+    )
+    state = await stand.state(uid)
+    assert stand.doing.ran == ["finish"]
+    assert (state.outcome, state.winner, stand.paper.split) == (
+        "promoted",
+        "c",
+        {"b": 5, "c": 95},
+    )
+    assert await stand.actuator.ledger.open_runs() == []
+
+
+async def test_a_failed_finish_is_a_failed_run():
+    stand = Stand(doing=Doing(ok=False))
+    uid = await stand.running(
+        strategy={"actions": {"finish": [{"run": "false"}]}, "testingPattern": "A/B"}
+    )
+    await stand.assess(uid, 15, {"b": 100, "c": 0}, verdict="promote", final=True)
+    state = await stand.state(uid)
+    assert state.condition("Failed").message == "Finish actions failed: exit 1"
+
+
+async def test_an_unreachable_back_end_ends_the_run_with_metric_and_version():
+    stand = Stand()
+    await stand.actuator.ask_start(a_start())
+    uid = await stand.obeyed()
+    await stand.actuator.note_trial(a_trial(uid, "unreachable", "connection refused"))
+    await stand.settled()
+    state = await stand.state(uid)
+    assert state.condition("Failed").message == "default/lat of c: connection refused"
+
+
+async def test_an_empty_trial_reading_does_not_end_the_run():
+    stand = Stand()
+    await stand.actuator.ask_start(a_start())
+    uid = await stand.obeyed()
+    await stand.actuator.note_trial(a_trial(uid, "empty-result"))
+    await stand.settled()
+    assert (await stand.state(uid)).phase is Phase.RUNNING
+
+
+async def test_the_second_run_of_a_target_waits_and_goes_on_when_the_first_ends():
+    stand = Stand()
+    first = await stand.running()
+    await stand.actuator.ask_start(a_start(name="other"))
+    second = await stand.obeyed()
+    assert (await stand.state(second)).phase is Phase.WAITING
+    await stand.assess(first, 15, {"b": 100, "c": 0}, verdict="rollback", final=True)
+    assert (await stand.state(second)).phase is Phase.READING
+
+
+async def test_abort_puts_everything_back_and_says_who_asked():
+    stand = Stand()
+    uid = await stand.running()
+    await stand.assess(uid, 1, {"b": 50, "c": 50})
+    body = orjson.dumps({"namespace": "default", "name": "exp", "requestedBy": "ada"})
+    reply = await stand.actuator.ask_abort(body)
+    assert (reply["accepted"], reply["uid"]) == (True, uid)
+    await stand.actuator.obey(stand.queued.commands[-1])
+    await stand.settled()
+    assert stand.paper.split == {"b": 100, "c": 0}
+    assert (await stand.state(uid)).message.endswith("Experiment aborted by ada")
+
+
+async def test_the_second_clock_ends_a_run_that_is_overdue():
+    stand = Stand()
+    await stand.actuator.ask_start(a_start())
+    uid = await stand.obeyed()
+    stand.now = AT + timedelta(hours=1)
+    await stand.actuator.look_after(Deadline(stand.now))
+    await stand.settled()
+    assert (await stand.state(uid)).outcome == "failed"
+
+
+async def test_the_second_clock_sets_a_silent_clock_again():
+    stand = Stand()
+    uid = await stand.running()
+    stand.now = AT + timedelta(seconds=40)
+    reaction = await stand.actuator.look_after(Deadline(stand.now))
+    assert [s.interval_seconds for s in reaction.schedules] == [10]
+    assert orjson.loads(reaction.schedules[0].body) == {"uid": uid, "revision": 1}
+
+
+async def test_a_replica_that_died_before_saying_is_finished_by_another():
+    stand = Stand()
+    uid = await stand.running()
+    fact = Assessed(10.0, 1, {"b": 90, "c": 10}, "continue", False, "", "b")
+    await stand.actuator.ledger.apply(uid, fact)  # stored, and then the process dies
+    assert stand.paper.history == []
+    stand.actuator = stand.a_replica()
+    await stand.actuator.look_after(Deadline(stand.now))
+    await stand.settled()
+    assert stand.paper.history == [{"b": 90, "c": 10}]
+    assert stand.said("weight-change")[-1].iteration == 1
+
+
+@pytest.mark.parametrize("verb", ["pause", "resume", "promote", "approve", "reject"])
+async def test_a_verb_that_is_not_built_answers_so_by_name(verb):
+    doors = {request.verb: request for request in Stand().actuator.requests()}
+    reply = await doors[verb].answer(b"{}")
+    assert reply == {
+        "accepted": False,
+        "errors": [{"field": "verb", "message": f"{verb}: not yet"}],
+    }
