@@ -9,7 +9,7 @@ import orjson
 import yaml
 from aiohttp import web
 
-from crossfade_lab.cluster import statuses
+from crossfade_lab.cluster import protobufs, statuses
 from crossfade_lab.cluster.discovery import VERSION, document
 from crossfade_lab.cluster.documents import APPLY, JSON_PATCH, MERGE_PATCH, STRATEGIC
 from crossfade_lab.cluster.kinds import Catalogue
@@ -257,7 +257,9 @@ def _no_manager() -> Status:
 
 
 def _parsed(raw: bytes) -> Any:
-    """The body, which may be JSON or YAML; Status 400 for neither."""
+    """The body, which may be JSON, YAML or some protobuf; Status 400 for none of them."""
+    if raw.startswith(protobufs.MAGIC):
+        return protobufs.decoded(raw)
     try:
         return orjson.loads(raw)
     except orjson.JSONDecodeError:

@@ -22,6 +22,7 @@ __all__ = ["BOOKMARK_SECONDS", "Listed", "Watch", "error_line", "listed"]
 
 BOOKMARK_SECONDS = 60.0
 _LAST_BOOKMARK_SECONDS = 2.0  # how long before the end of a watch the real server sends one
+_LIST_END = {"k8s.io/initial-events-end": "true"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,6 +118,10 @@ class Watch:
         self._seconds = float(_number(query, "timeoutSeconds")) or random.uniform(1800, 3600)
         self._asked = _number(query, "resourceVersion")
         self._told = self._asked
+        # Newer clients ask for a list as a watch: what is there, then a marked bookmark.
+        self._listing = query.get("sendInitialEvents") in ("true", "1")
+        if self._listing:
+            self._asked = 0
         backlog, self._queue = store.listen(self._place, self._asked or None)
         self._backlog: list[Change] = backlog
 
@@ -154,7 +159,8 @@ class Watch:
         self._told = self._store.version
         pairs = self._store.items(self._place, self._namespace)
         shown = [item for _, item in pairs if not self._wanted or self._wanted(item)]
-        return [self._encoded("ADDED", outward(self._kind, item)) for item in shown]
+        lines = [self._encoded("ADDED", outward(self._kind, item)) for item in shown]
+        return [*lines, self._marker(_LIST_END)] if self._listing else lines
 
     def _line(self, change: Change) -> list[bytes]:
         self._told = change.version
@@ -186,16 +192,17 @@ class Watch:
     def _bookmark(self) -> list[bytes]:
         if not self._bookmarks or self._told >= self._store.version:
             return []
+        return [self._marker()]
+
+    def _marker(self, annotations: Mapping[str, str] | None = None) -> bytes:
         self._told = self._store.version
+        version = {"resourceVersion": str(self._told), "creationTimestamp": None}
         body = {
             "kind": self._kind.kind,
             "apiVersion": self._kind.api_version,
-            "metadata": {
-                "resourceVersion": str(self._store.version),
-                "creationTimestamp": None,
-            },
+            "metadata": {**version, **({"annotations": annotations} if annotations else {})},
         }
-        return [orjson.dumps({"type": "BOOKMARK", "object": body}) + b"\n"]
+        return orjson.dumps({"type": "BOOKMARK", "object": body}) + b"\n"
 
     def _encoded(self, what: str, item: dict[str, Any]) -> bytes:
         if self._include is not None:
