@@ -31,7 +31,7 @@ from crossfade.runtime.service import (
     on,
 )
 from crossfade_collector.broker import Broker
-from crossfade_collector.progress import Progress
+from crossfade_collector.progress import Phase, Progress
 from crossfade_collector.sources.port import Question
 from crossfade_collector.templates import values
 
@@ -81,13 +81,12 @@ class Collector:
         if change.reason == "TrialReading":
             return await self._try(change)
         progress = await self._progress(change.uid)
-        if progress.phase == "closed":
-            # A late repeat of an earlier stage; only the schedule may still have to go.
-            return _stop(change) if change.stage in LAST_STAGES else NOTHING
         if change.stage in LAST_STAGES:
-            return _stop(change, progress, phase="closed")
+            return await self._stop(change, progress, "closed")
+        if progress.phase == "closed":
+            return NOTHING
         if change.reason == "Paused":
-            return _stop(change, progress, phase="paused")
+            return await self._stop(change, progress, "paused")
         return await self._start(change, progress) if change.stage == "Running" else NOTHING
 
     async def note(self, change: WeightChange) -> Reaction:
@@ -102,11 +101,12 @@ class Collector:
         uid = _uid(tick)
         progress = await self._progress(uid)
         if progress.phase != "running":
-            return NOTHING
+            ended = progress.phase in ("closed", "paused")
+            return await self._silence(tick, uid) if ended else NOTHING
         document = await self.runs.document(uid, progress.revision)
         at = self._instant(tick, document.interval_seconds)
         if progress.iteration >= document.iterations:
-            return _cancel(tick.namespace, tick.name)
+            return await self._silence(tick, uid)
         if progress.is_early(at, document.interval_seconds):
             return NOTHING
         sample = await self._sample(document, progress, at)
@@ -114,7 +114,7 @@ class Collector:
         return Reaction(
             events=[sample.about(tick.namespace, tick.name)],
             writes=[progress.write(iteration=sample.iteration, last_tick_at=at)],
-            schedules=_cancel(tick.namespace, tick.name).schedules if last else (),
+            schedules=(await self._silence(tick, uid)).schedules if last else (),
         )
 
     async def _try(self, change: StageChange) -> Reaction:
@@ -141,6 +141,19 @@ class Collector:
         body = orjson.dumps({"uid": change.uid, "revision": change.revision})
         clock = Schedule(change.namespace, change.name, document.interval_seconds, body)
         return Reaction(writes=[started], schedules=[clock])
+
+    async def _stop(self, change: StageChange, progress: Progress, phase: Phase) -> Reaction:
+        writes = [] if progress.phase == phase else [progress.write(phase=phase)]
+        silence = await self._silence(change, change.uid)
+        return Reaction(writes=writes, schedules=silence.schedules)
+
+    async def _silence(self, named: StageChange | Tick, uid: str) -> Reaction:
+        """Stop the clock, unless a later run of the same name has made it its own."""
+        key = subjects.name_key(named.namespace, named.name)
+        latest = await self.runs.store.get(key)
+        if latest is not None and latest.value.decode() != uid:
+            return NOTHING
+        return Reaction(schedules=[Schedule(named.namespace, named.name, None)])
 
     async def _sample(
         self, document: Document, progress: Progress, at: datetime
@@ -198,14 +211,3 @@ def _uid(tick: Tick) -> str:
         return str(orjson.loads(tick.body)["uid"])
     except (orjson.JSONDecodeError, KeyError, TypeError) as error:
         raise Malformed(f"tick of {tick.namespace}/{tick.name}: no uid in its body") from error
-
-
-def _stop(change: StageChange, progress: Progress | None = None, **changes: object) -> Reaction:
-    stopped = _cancel(change.namespace, change.name)
-    return Reaction(
-        writes=[progress.write(**changes)] if progress else (), schedules=stopped.schedules
-    )
-
-
-def _cancel(namespace: str, name: str) -> Reaction:
-    return Reaction(schedules=[Schedule(namespace, name, None)])

@@ -7,7 +7,7 @@ import pytest
 from tests.collector.builders import START, a_document, a_metric
 
 from crossfade.errors import Malformed
-from crossfade.events import StageChange, WeightChange
+from crossfade.events import StageChange, WeightChange, subjects
 from crossfade.runtime.service import Tick
 
 MOCK = a_metric("mock", type="Counter", mock=[{"name": "v1", "level": "2"}])
@@ -58,7 +58,8 @@ async def test_a_trial_reads_every_metric_once_as_if_one_interval_had_passed(col
         ("v1", "ns/mock", 20.0, None),
         ("v2", "ns/mock", None, "empty-result"),
     ]
-    assert not reaction.writes and not reaction.schedules
+    assert not reaction.writes
+    assert not reaction.schedules
 
 
 async def test_a_late_trial_of_a_running_run_reads_nothing(running):
@@ -95,7 +96,8 @@ async def test_a_redelivered_tick_changes_nothing(running, hands):
     again = await tick(running, hands, 10)
 
     assert len(first.events) == 1
-    assert not again.events and not again.writes
+    assert not again.events
+    assert not again.writes
 
 
 async def test_a_tick_repeated_before_its_state_was_kept_says_the_same_sample(running, hands):
@@ -191,3 +193,17 @@ async def test_the_state_never_holds_a_value(running, hands):
     assert sorted(orjson.loads(entry.value)) == [
         "iteration", "lastTickAt", "phase", "revision", "split", "startedAt", "uid",
     ]  # fmt: skip
+
+
+async def test_a_clock_that_ticks_on_after_the_end_is_stopped(running, hands):
+    await take(running, await running.follow(a_change("Completed")))
+
+    assert [s.interval_seconds for s in (await tick(running, hands, 10)).schedules] == [None]
+
+
+async def test_the_end_of_an_old_run_leaves_the_clock_of_its_successor_alone(running):
+    await running.runs.store.put(subjects.name_key("ns", "exp"), b"successor", 0)
+    reaction = await running.follow(a_change("Completed"))
+
+    assert len(reaction.writes) == 1
+    assert not reaction.schedules

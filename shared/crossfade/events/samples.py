@@ -65,15 +65,18 @@ class MetricSample(Event):
         return None
 
 
-HOPELESS: frozenset[str] = frozenset({"unreachable", "unauthorized", "jq-error"})
+HOPELESS: frozenset[str] = frozenset({"unreachable", "unauthorized", "not-json", "jq-error"})
 
 
 def fatal(reading: Reading) -> bool:
     """Whether an absence in the trial reading is one that no waiting will mend.
 
-    Nobody there, no right to ask, or a question that cannot be understood (HTTP 400, which is how
-    Prometheus answers bad PromQL). An empty or not-a-number answer may well fill up later.
+    Nobody there, no right to ask, a page in place of an answer, or a question that cannot be
+    understood (HTTP 400, which is how Prometheus answers bad PromQL). 404 and 405 are a wrong
+    address, unless they come in JSON, as from an index without entries yet. An empty or
+    not-a-number answer may well fill up later. `detail` begins `HTTP <status>: <body>`.
     """
-    if reading.absent == "http-status":
-        return (reading.detail or "").startswith("400")
-    return reading.absent in HOPELESS
+    if reading.absent != "http-status":
+        return reading.absent in HOPELESS
+    status, _, body = (reading.detail or "").removeprefix("HTTP ").partition(": ")
+    return status == "400" or (status in ("404", "405") and not body.startswith(("{", "[")))
