@@ -359,7 +359,7 @@ async def test_the_second_clock_sets_a_silent_clock_again():
 async def test_a_replica_that_died_before_saying_is_finished_by_another():
     stand = Stand()
     uid = await stand.running()
-    fact = Assessed(10.0, 1, {"b": 90, "c": 10}, "continue", False, "", "b")
+    fact = Assessed(AT.timestamp() + 10, 1, {"b": 90, "c": 10}, "continue", False, "", "b")
     await stand.actuator.ledger.apply(uid, fact)  # stored, and then the process dies
     assert stand.paper.history == []
     stand.actuator = stand.a_replica()
