@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import orjson
@@ -14,7 +15,7 @@ from crossfade_lab.cluster.discovery import VERSION, document
 from crossfade_lab.cluster.documents import APPLY, JSON_PATCH, MERGE_PATCH, STRATEGIC
 from crossfade_lab.cluster.kinds import Catalogue
 from crossfade_lab.cluster.patches import json_patched, merge_patched, strategic_merged
-from crossfade_lab.cluster.requests import How, Target, how, target
+from crossfade_lab.cluster.requests import How, Target, flag, how, target
 from crossfade_lab.cluster.rules import Asked, Rule, allows, refusal
 from crossfade_lab.cluster.statuses import Status
 from crossfade_lab.cluster.storage import Store
@@ -134,7 +135,7 @@ class Answers:
     async def _read(self, at: Target, request: web.BaseRequest) -> web.StreamResponse:
         query = request.query
         include = _table_include(request)
-        if query.get("watch") in ("true", "1"):
+        if flag(query, "watch"):
             return await self._watch(at, request, include)
         if at.name:
             item = outward(at.kind, self._writer.live(at))
@@ -223,7 +224,7 @@ class Answers:
 
 def _verb(at: Target, request: web.BaseRequest) -> str:
     if request.method == "GET":
-        if request.query.get("watch") in ("true", "1"):
+        if flag(request.query, "watch"):
             return "watch"
         return "get" if at.name else "list"
     if request.method == "DELETE" and not at.name:
@@ -233,7 +234,7 @@ def _verb(at: Target, request: web.BaseRequest) -> str:
 
 def _how(request: web.BaseRequest, *, dry: bool = False) -> How:
     found = how(request.query, request.headers.get("User-Agent", ""))
-    return How(found.manager, True, found.force) if dry else found
+    return replace(found, dry_run=True) if dry else found
 
 
 def _change(at: Target, sort: str, raw: bytes) -> Callable[[dict[str, Any]], Any]:

@@ -9,7 +9,7 @@ from typing import Any
 from crossfade_lab.cluster.kinds import Catalogue, Kind
 from crossfade_lab.cluster.statuses import Status, bad_request, no_resource
 
-__all__ = ["How", "Target", "check_identity", "how", "target"]
+__all__ = ["How", "Target", "check_identity", "flag", "how", "target"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +34,7 @@ class How:
     manager: str = "unknown"
     dry_run: bool = False
     force: bool = False
+    strict: bool = False
 
 
 def target(catalogue: Catalogue, path: str) -> Target | None:
@@ -70,13 +71,20 @@ def _unknown(catalogue: Catalogue, group: str, version: str) -> Status:
     return Status(404, "", "404 page not found")
 
 
+def flag(query: Mapping[str, str], key: str) -> bool:
+    """Whether a parameter is set, in any of the ways that Go reads as true."""
+    return query.get(key) in ("true", "True", "TRUE", "t", "T", "1")
+
+
 def how(query: Mapping[str, str], agent: str) -> How:
     """The options of a write; Status 400 for a dryRun that is not `All`."""
     dry = query.get("dryRun", "")
     if dry not in ("", "All"):
         raise bad_request(f'dryRun: Unsupported value: "{dry}": supported values: "All"')
     manager = query.get("fieldManager") or agent.split("/", 1)[0] or "unknown"
-    return How(manager, dry == "All", query.get("force") in ("true", "1"))
+    return How(
+        manager, dry == "All", flag(query, "force"), query.get("fieldValidation") == "Strict"
+    )
 
 
 def check_identity(at: Target, body: Any) -> None:

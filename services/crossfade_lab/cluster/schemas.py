@@ -12,7 +12,7 @@ import orjson
 from crossfade_lab.cluster.shapes import OPEN, below, is_set, keys_of
 from crossfade_lab.cluster.statuses import Cause
 
-__all__ = ["defaulted", "mistakes", "pruned"]
+__all__ = ["defaulted", "mistakes", "pruned", "undeclared"]
 
 Schema = Mapping[str, Any]
 _EMBEDDED = ("apiVersion", "kind", "metadata")
@@ -40,6 +40,25 @@ def _kept(value: dict[str, Any], schema: Schema, embedded: bool) -> Iterator[tup
             or schema.get("additionalProperties") is True
         ):
             yield key, inner
+
+
+def undeclared(
+    value: Any, schema: Schema, path: str = "", *, embedded: bool = False
+) -> Iterator[str]:
+    """The fields that `pruned` would drop."""
+    if isinstance(value, dict):
+        embedded = embedded or bool(schema.get("x-kubernetes-embedded-resource"))
+        kept = dict(_kept(value, schema, embedded))
+        for key, inner in value.items():
+            if key not in kept:
+                yield _join(path, key)
+            elif (declared := below(schema, key)) is not None and not (
+                embedded and key in _EMBEDDED
+            ):
+                yield from undeclared(inner, declared, _join(path, key))
+    elif isinstance(value, list) and isinstance(schema.get("items"), dict):
+        for index, item in enumerate(value):
+            yield from undeclared(item, schema["items"], f"{path}[{index}]")
 
 
 def defaulted(value: Any, schema: Schema) -> Any:

@@ -31,7 +31,8 @@ class ApiServer:
     """`async with ApiServer() as server:` emulates enough of Kubernetes 1.20 for our clients.
 
     `port` 0 takes a free one; `token`, where given, is asked of every client; `rules` say who
-    may do what (nobody is refused without). `tests/cluster/conformance` says how true it is.
+    may do what (nobody is refused without). `admission` may be changed while the server runs.
+    `tests/cluster/conformance` says how true it is.
     """
 
     def __init__(
@@ -44,9 +45,10 @@ class ApiServer:
         bookmark_seconds: float = BOOKMARK_SECONDS,
     ) -> None:
         self._port, self._token = port, token
+        self.admission: list[Hook] = list(admission)
         self.store = Store()
         self.catalogue = Catalogue()
-        self._writer = Writer(self.store, self.catalogue, admission)
+        self._writer = Writer(self.store, self.catalogue, self.admission)
         self._answers = Answers(
             self.store,
             self.catalogue,

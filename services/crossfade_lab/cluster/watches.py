@@ -11,7 +11,7 @@ from typing import Any
 
 import orjson
 
-from crossfade_lab.cluster.requests import Target
+from crossfade_lab.cluster.requests import Target, flag
 from crossfade_lab.cluster.selectors import Predicate, selector
 from crossfade_lab.cluster.statuses import Status, bad_request
 from crossfade_lab.cluster.storage import Change, Store
@@ -113,13 +113,13 @@ class Watch:
         self._wanted = _selector(at, query)
         self._include = include
         self._headings = True
-        self._bookmarks = query.get("allowWatchBookmarks") in ("true", "1")
+        self._bookmarks = flag(query, "allowWatchBookmarks")
         self._every = bookmark_seconds
         self._seconds = float(_number(query, "timeoutSeconds")) or random.uniform(1800, 3600)
         self._asked = _number(query, "resourceVersion")
         self._told = self._asked
         # Newer clients ask for a list as a watch: what is there, then a marked bookmark.
-        self._listing = query.get("sendInitialEvents") in ("true", "1")
+        self._listing = flag(query, "sendInitialEvents")
         if self._listing:
             self._asked = 0
         backlog, self._queue = store.listen(self._place, self._asked or None)

@@ -18,7 +18,7 @@ from crossfade_lab.cluster.fillings import filled
 from crossfade_lab.cluster.kinds import Catalogue, Kind, defined
 from crossfade_lab.cluster.ownership import Owner, applied, owners_of, recorded, written
 from crossfade_lab.cluster.requests import How, Target, check_identity
-from crossfade_lab.cluster.schemas import defaulted, mistakes, pruned
+from crossfade_lab.cluster.schemas import defaulted, mistakes, pruned, undeclared
 from crossfade_lab.cluster.statuses import Cause, Status
 from crossfade_lab.cluster.storage import Store
 
@@ -38,12 +38,10 @@ _EMPTY_IS_ABSENT = ("labels", "annotations", "finalizers", "ownerReferences", "m
 class Writer:
     """Changes objects in the store by the API server's rules."""
 
-    def __init__(
-        self, store: Store, catalogue: Catalogue, admission: Sequence[Hook] = ()
-    ) -> None:
+    def __init__(self, store: Store, catalogue: Catalogue, admission: Sequence[Hook]) -> None:
         self._store = store
         self._catalogue = catalogue
-        self._admission = tuple(admission)
+        self._admission = admission
 
     def create(self, at: Target, body: Any, how: How) -> Object:
         """The new object; Status 404 without its namespace, 409 if it exists."""
@@ -141,6 +139,8 @@ class Writer:
         kind = at.kind
         if live is not None:
             self._check_preconditions(at, live, wanted["metadata"])
+        if how.strict and kind.custom:
+            _refuse_undeclared(kind, wanted)
         new = _shaped(at, live, wanted)
         self._check_schema(at, new)
         new = _generation(kind, live, new)
@@ -216,6 +216,16 @@ class Writer:
             causes += mistakes(new, at.kind.schema)
         if causes:
             raise statuses.invalid(at.kind.kind, at.kind.group, at.name, causes)
+
+
+def _refuse_undeclared(kind: Kind, wanted: Object) -> None:
+    # 1.20 drops unknown fields without a word; newer servers refuse them to a kubectl that asks.
+    unknown = [f'unknown field "{f}"' for f in undeclared(wanted, kind.schema, embedded=True)]
+    if unknown:
+        raise statuses.bad_request(
+            f'{kind.kind} in version "{kind.version}" cannot be handled as a {kind.kind}: '
+            f"strict decoding error: {', '.join(unknown)}"
+        )
 
 
 def _name_mistakes(name: str) -> Iterator[Cause]:
