@@ -5,6 +5,7 @@ per back-end. A failed reading is a reason, never a stale number.
 """
 
 from crossfade_collector.broker import Broker
+from crossfade_collector.composing import compose
 from crossfade_collector.service import Collector
 
-__all__ = ["Broker", "Collector"]
+__all__ = ["Broker", "Collector", "compose"]

@@ -50,8 +50,9 @@ class Broker:
             await _ended([*tasks, *asked.values()])
 
     async def close(self) -> None:
-        """Close the connections to all back-ends."""
+        """Close the connections to all back-ends, and to where secrets are."""
         await self.backends.close()
+        await self.requests.secrets.close()
 
     async def _reading(
         self, question: Question, asked: dict[Request, asyncio.Task[str]]

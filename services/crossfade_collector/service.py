@@ -197,7 +197,7 @@ def _questions(
             iteration=iteration,
             version=version.name,
             metric=metric,
-            values=values(document, version, metric, elapsed),
+            values=values(document, version, metric, at, elapsed),
             at=at,
             elapsed_seconds=elapsed,
         )

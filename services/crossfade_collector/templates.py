@@ -7,6 +7,7 @@ variables carry query syntax on purpose.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from datetime import datetime
 from string import Template
 
 from crossfade.resources import Document, Metric, Version
@@ -19,17 +20,21 @@ def filled(text: str, values: Mapping[str, str]) -> str:
 
 
 def values(
-    document: Document, version: Version, metric: Metric, elapsed_seconds: int
+    document: Document, version: Version, metric: Metric, at: datetime, elapsed_seconds: int
 ) -> dict[str, str]:
     """What the templates of a metric may name, for one version.
 
     The version's variables win over `name` and over our additions, so that a document written for
     Iter8 means what it meant; `elapsedTime` (whole seconds, without a unit) wins over all.
+    `nowEpoch` and `startEpoch` (Unix seconds) are for back-ends that know no relative times.
     """
+    now = int(at.timestamp())
     return {
         "interval": str(document.interval_seconds),
         "experiment": document.name,
         "namespace": document.namespace,
+        "nowEpoch": str(now),
+        "startEpoch": str(now - elapsed_seconds),
         **_limits(document, metric.key),
         "name": version.name,
         **version.values,

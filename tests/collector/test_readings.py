@@ -22,8 +22,12 @@ NUMBER = ".v"
 def questions(*metrics, elapsed=10, iteration=1, **version):
     document = a_document(*metrics, **version)
     at = START
+
+    def filled(version, metric):
+        return values(document, version, metric, at, elapsed)
+
     return [
-        Question("u", iteration, v.name, metric, values(document, v, metric, elapsed), at, elapsed)
+        Question("u", iteration, v.name, metric, filled(v, metric), at, elapsed)
         for metric in (document.metric(ref) for ref in document.references)
         for v in document.versions
     ]  # fmt: skip

@@ -1,6 +1,6 @@
 """Templates fill as `string.Template.safe_substitute` does, and know our few additions."""
 
-from tests.collector.builders import a_document, a_metric
+from tests.collector.builders import START, a_document, a_metric
 
 from crossfade_collector.templates import filled, plain, values
 
@@ -10,7 +10,7 @@ def filled_for(text, *, elapsed=61, metric=None, objectives=None, others=(), **v
     written = [{"name": n, "value": v} for n, v in variables.items()]
     document = a_document(own, *others, objectives=objectives, variables=written)
     found = document.metric(own["metadata"]["name"])
-    return filled(text, values(document, document.baseline, found, elapsed))
+    return filled(text, values(document, document.baseline, found, START, elapsed))
 
 
 def test_the_example_measured_at_upstream_fills_alike():
@@ -31,6 +31,12 @@ def test_the_additions_are_there_and_give_way_to_variables():
 
     assert filled_for(text) == "10 exp ns"
     assert filled_for(text, interval="1m", namespace="theirs") == "1m exp theirs"
+
+
+def test_epochs_span_the_elapsed_time():
+    now = int(START.timestamp())
+
+    assert filled_for("$startEpoch $nowEpoch") == f"{now - 61} {now}"
 
 
 def test_query_syntax_in_a_variable_goes_in_as_it_is():

@@ -11,7 +11,7 @@ from yarl import URL
 
 from crossfade.errors import CrossfadeError, Unreachable
 from crossfade.resources import Metric, MetricSpec
-from crossfade_collector.secrets import Secret, SecretSource
+from crossfade_collector.secrets import KeptSecrets, Secret
 from crossfade_collector.sources.port import NoValue, Question
 from crossfade_collector.templates import filled
 
@@ -45,7 +45,7 @@ class Request:
 class Requests:
     """Fills templates and adds what the Secret allows; `own_namespace` is that of bare names."""
 
-    secrets: SecretSource
+    secrets: KeptSecrets
     own_namespace: str
 
     async def about(self, question: Question) -> Request:
