@@ -115,17 +115,53 @@ class ActuatorSettings(Section):
     """The service account of those Jobs."""
 
 
+class WebhookSettings(Section):
+    """One HTTP endpoint that is told."""
+
+    name: str = Field(pattern=r"^[a-z0-9-]{1,40}$")
+    """Tells endpoints apart in logs and metrics."""
+    url: SecretStr
+    """Where sentences are posted to."""
+    secret: SecretStr | None = None
+    """Signs each post (HMAC-SHA256, header `Crossfade-Signature`)."""
+    template: str | None = None
+    """A Jinja2 template of the body over `experiment`, `told`, `known`; absent means our JSON."""
+    topics: tuple[str, ...] = ()
+    """Topics such as `winner`, `rolled-back`, `failed`, `trouble`; empty means all."""
+
+
 class NotifierSettings(Section):
     """Who is told, and how."""
 
+    log: bool = True
+    """Whether every sentence is also a log line."""
     slack_webhook: SecretStr | None = None
     """An incoming-webhook URL of Slack."""
     slack_token: SecretStr | None = None
     """A bot token with `chat:write`; makes one living message per experiment."""
     slack_channel: str | None = None
-    """The channel of the living messages."""
+    """The id of the channel of the living messages; an experiment's annotation
+    `crossfade/slack-channel` names another."""
     slack_api: str = "https://slack.com/api/"
     """Where Slack's Web API is."""
+    slack_per_second: float = Field(default=1.0, gt=0)
+    """How many calls a second Slack gets; it tolerates about one for each channel."""
+    slack_signing_secret: SecretStr | None = None
+    """Slack's signing secret; with it messages have buttons and the interactivity door opens."""
+    slack_users: tuple[str, ...] = ()
+    """Slack user ids whose presses count; JSON."""
+    slack_host: str = "127.0.0.1"
+    """The address at which the interactivity door listens."""
+    slack_port: int = Field(default=0, ge=0, le=65535)
+    """Its port; 0 takes a free one, and says which."""
+    webhooks: tuple[WebhookSettings, ...] = ()
+    """Other endpoints that are told; JSON."""
+    page_url: str | None = None
+    """The console's address as people reach it, for links."""
+    grafana_url: str | None = None
+    """Grafana's address as people reach it, for links."""
+    coalesce_seconds: float = Field(default=5, ge=0)
+    """How long progress is gathered before a living message is updated."""
     timeout_seconds: float = Field(default=5, gt=0)
     """How long one delivery may take."""
 
@@ -139,6 +175,14 @@ class ConsoleSettings(Section):
     """The port; 0 takes a free one, and says which."""
     token: SecretStr | None = None
     """Whoever presents it may act; without one the console is read-only."""
+    history: int = Field(default=720, ge=30, le=10_000)
+    """How many iterations of a run the page keeps; older ones are thinned out."""
+    keep_days: float = Field(default=7, gt=0)
+    """How long the page shows a run after its end."""
+    metrics_minutes: float = Field(default=10, ge=0)
+    """How long `/metrics` keeps a run's series after its end."""
+    grafana_url: str | None = None
+    """Grafana's address as people reach it, for links."""
 
 
 class Settings(BaseSettings):

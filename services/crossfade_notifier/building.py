@@ -1,0 +1,71 @@
+"""A notifier from its settings: which channels there are, and at what pace."""
+
+from __future__ import annotations
+
+from crossfade.errors import FieldError, Malformed
+from crossfade.runtime.service import Commander, Publisher, Store
+from crossfade.settings import NotifierSettings, WebhookSettings
+from crossfade_notifier.channels.log import LogChannel
+from crossfade_notifier.channels.port import Channel
+from crossfade_notifier.channels.slack import Links, LivingSlack
+from crossfade_notifier.channels.slack_webhook import SlackWebhook
+from crossfade_notifier.channels.webhook import Webhook
+from crossfade_notifier.couriers import Courier
+from crossfade_notifier.doors import Door
+from crossfade_notifier.service import Notifier
+
+
+def build(
+    settings: NotifierSettings, *, state: Store, publisher: Publisher, commander: Commander
+) -> Notifier:
+    """The notifier that the settings ask for. Raises Malformed where they contradict."""
+    couriers = [Courier(channel, state, publisher) for channel in channels(settings)]
+    return Notifier(state, couriers, _door(settings, state, commander))
+
+
+def channels(settings: NotifierSettings) -> list[Channel]:
+    """The channels that the settings ask for."""
+    made: list[Channel] = [LogChannel()] if settings.log else []
+    if settings.slack_webhook is not None:
+        made.append(SlackWebhook(settings.slack_webhook, settings.timeout_seconds))
+    if settings.slack_token is not None:
+        made.append(_living(settings))
+    made.extend(_webhook(hook, settings.timeout_seconds) for hook in settings.webhooks)
+    return made
+
+
+def _webhook(hook: WebhookSettings, timeout_seconds: float) -> Webhook:
+    name = f"webhook-{hook.name}"
+    return Webhook(name, hook.url, hook.secret, hook.template, hook.topics, timeout_seconds)
+
+
+def _living(settings: NotifierSettings) -> LivingSlack:
+    assert settings.slack_token is not None
+    if not settings.slack_channel:
+        told = "is missing; a bot token needs the channel of its messages"
+        raise Malformed([FieldError("CROSSFADE_NOTIFIER__SLACK_CHANNEL", told)])
+    secret = settings.slack_signing_secret
+    return LivingSlack(
+        token=settings.slack_token,
+        channel=settings.slack_channel,
+        api=settings.slack_api,
+        button_key=secret.get_secret_value().encode() if secret else None,
+        links=Links(settings.page_url, settings.grafana_url),
+        timeout_seconds=settings.timeout_seconds,
+        coalesce_seconds=settings.coalesce_seconds,
+        per_second=settings.slack_per_second,
+    )
+
+
+def _door(settings: NotifierSettings, state: Store, commander: Commander) -> Door | None:
+    if settings.slack_signing_secret is None:
+        return None
+    return Door(
+        state,
+        commander,
+        settings.slack_signing_secret,
+        frozenset(settings.slack_users),
+        settings.slack_host,
+        settings.slack_port,
+        timeout_seconds=settings.timeout_seconds,
+    )

@@ -1,0 +1,40 @@
+"""The log channel: each sentence is a log line, for people and for Loki alike."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+
+from crossfade.telling import Known, Urgency
+from crossfade_notifier.channels.port import Parcel
+from crossfade_notifier.outbox import Told
+
+log = logging.getLogger("crossfade.told")
+
+
+@dataclass(frozen=True, slots=True)
+class LogChannel:
+    """Writes sentences through `logging`; trouble is a warning. Here the sentence is the phrase."""
+
+    name: str = "log"
+    per_second: float = 1000.0
+    coalesce_seconds: float = 0.0
+
+    def wants(self, known: Known, told: Told) -> bool:
+        """It takes everything."""
+        return True
+
+    async def deliver(self, parcel: Parcel) -> None:
+        """Write one line a sentence."""
+        for told in parcel.told:
+            level = logging.WARNING if told.urgency is Urgency.TROUBLE else logging.INFO
+            log.log(
+                level,
+                "%s: %s",
+                parcel.known.title or "crossfade",
+                told.text,
+                extra={"topic": told.topic, "uid": parcel.known.uid},
+            )
+
+    async def close(self) -> None:
+        """It holds nothing."""

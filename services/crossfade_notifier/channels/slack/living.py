@@ -1,0 +1,193 @@
+"""One living message per experiment and channel: updated in place, with the story in its thread.
+
+The message is the run as it is known; replies tell what happened. Only the end, an open gate and
+being stuck are shown to the whole channel. What was posted is remembered by its `ts`; after a
+crash between posting and recording the message is looked up by our metadata, not posted twice.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import orjson
+from pydantic import SecretStr
+
+from crossfade.errors import NotFound, Permanent
+from crossfade.telling import Known, Topic, Urgency
+from crossfade_notifier.channels.port import Later, Parcel
+from crossfade_notifier.channels.slack.blocks import Links, blocks, escape, fallback
+from crossfade_notifier.channels.slack.calls import Slack
+from crossfade_notifier.channels.slack_webhook import ICONS
+from crossfade_notifier.outbox import Told
+
+BROADCAST: frozenset[Topic] = frozenset({"winner", "rolled-back", "failed", "approval"})
+ANNOTATION = "crossfade/slack-channel"
+LOOKED_AT = 100
+SLACK_SLACK_SECONDS = 5.0
+
+
+@dataclass(slots=True)
+class LivingSlack:
+    """Keeps the messages of all runs; what it must remember of one travels in its parcels."""
+
+    token: SecretStr
+    channel: str
+    api: str = "https://slack.com/api/"
+    button_key: bytes | None = None
+    links: Links = field(default_factory=Links)
+    timeout_seconds: float = 5.0
+    coalesce_seconds: float = 5.0
+    per_second: float = 1.0
+    name: str = "slack"
+    _slack: Slack = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._slack = Slack(self.token, self.api, self.timeout_seconds)
+
+    def wants(self, known: Known, told: Told) -> bool:
+        """Everything about experiments; what services say of themselves is for the log."""
+        return bool(known.name)
+
+    async def deliver(self, parcel: Parcel) -> None:
+        """Bring the message up to date, then tell the story in its thread."""
+        memory = parcel.memory
+        try:
+            await self._show(parcel, memory)
+        except NotFound:
+            # Somebody deleted the message: a new one, which says so in its thread.
+            memory.clear()
+            await self._show(parcel, memory)
+        await self._narrate(parcel, memory)
+
+    async def close(self) -> None:
+        """Close the connections."""
+        await self._slack.close()
+
+    async def _show(self, parcel: Parcel, memory: dict[str, str]) -> None:
+        known = parcel.known
+        rendered = blocks(known, self.links, self.button_key)
+        seal = _seal(rendered[:-1])  # the last block is the clock: it alone is no news
+        if memory.get("seal") == seal:
+            return
+        if "ts" not in memory and parcel.doubtful:
+            await self._find(parcel, memory)
+        body = {
+            "text": fallback(known),
+            "blocks": rendered,
+            "metadata": _metadata(known.uid, "living"),
+        }
+        if "ts" in memory:
+            await self._slack.call(
+                "chat.update", channel=memory["channel"], ts=memory["ts"], **body
+            )
+        else:
+            channel = known.annotations.get(ANNOTATION, self.channel)
+            made = await self._slack.call(
+                "chat.postMessage", channel=channel, unfurl_links=False, **body
+            )
+            memory["channel"], memory["ts"] = str(made["channel"]), str(made["ts"])
+        memory["seal"] = seal
+
+    async def _narrate(self, parcel: Parcel, memory: dict[str, str]) -> None:
+        """Reply with what happened: one message, or one for each that the channel must see."""
+        done = int(memory.get("n", "0"))
+        fresh = [t for t in parcel.told if t.n > done and t.topic != "started"]
+        if parcel.doubtful and fresh:
+            found = await self._replies(memory, parcel.since)
+            fresh = [t for t in fresh if str(t.n) not in found]
+        for group in _groups(fresh):
+            await self._reply(parcel.known, group, memory)
+            memory["n"] = str(group[-1].n)
+        memory["n"] = str(parcel.told[-1].n)
+
+    async def _reply(
+        self, known: Known, group: Sequence[Told], memory: Mapping[str, str]
+    ) -> None:
+        numbers = ",".join(str(t.n) for t in group)
+        await self._slack.call(
+            "chat.postMessage",
+            channel=memory["channel"],
+            thread_ts=memory["ts"],
+            text="\n".join(_line(t) for t in group)[:3900],
+            reply_broadcast=group[-1].topic in BROADCAST,
+            unfurl_links=False,
+            metadata=_metadata(known.uid, numbers),
+        )
+
+    async def _find(self, parcel: Parcel, memory: dict[str, str]) -> None:
+        """Look for a message that an attempt without an answer may have posted."""
+        channel = parcel.known.annotations.get(ANNOTATION, self.channel)
+        found = await self._read(
+            "conversations.history",
+            channel=channel,
+            oldest=_oldest(parcel.since),
+        )
+        for message in found:
+            if _about(message, parcel.known.uid) == "living":
+                memory["channel"], memory["ts"] = channel, str(message["ts"])
+                return
+
+    async def _replies(self, memory: Mapping[str, str], since: float) -> set[str]:
+        found = await self._read(
+            "conversations.replies",
+            channel=memory["channel"],
+            ts=memory["ts"],
+            oldest=_oldest(since),
+        )
+        told: set[str] = set()
+        for message in found:
+            told.update(str(_payload(message).get("told", "")).split(","))
+        return told
+
+    async def _read(self, method: str, **body: Any) -> list[dict[str, Any]]:
+        try:
+            answer = await self._slack.read(
+                method, include_all_metadata=True, limit=LOOKED_AT, **body
+            )
+        except Later:
+            raise
+        except Permanent:
+            # No right to read history: then a repetition is better than silence.
+            return []
+        return list(answer.get("messages", ()))
+
+
+def _groups(told: Sequence[Told]) -> list[list[Told]]:
+    """Consecutive progress in one reply; what the channel must see stands alone."""
+    groups: list[list[Told]] = []
+    for one in told:
+        quiet = one.topic not in BROADCAST and one.urgency is Urgency.PROGRESS
+        if quiet and groups and groups[-1][-1].urgency is Urgency.PROGRESS:
+            groups[-1].append(one)
+        else:
+            groups.append([one])
+    return groups
+
+
+def _line(told: Told) -> str:
+    return f"{ICONS.get(told.topic, ':small_blue_diamond:')} {escape(told.text)}"
+
+
+def _metadata(uid: str, told: str) -> dict[str, Any]:
+    return {"event_type": "crossfade", "event_payload": {"uid": uid, "told": told}}
+
+
+def _payload(message: Mapping[str, Any]) -> Mapping[str, Any]:
+    metadata = message.get("metadata") or {}
+    return metadata.get("event_payload") or {} if isinstance(metadata, Mapping) else {}
+
+
+def _about(message: Mapping[str, Any], uid: str) -> str:
+    payload = _payload(message)
+    return str(payload.get("told", "")) if payload.get("uid") == uid else ""
+
+
+def _oldest(since: float) -> str:
+    return f"{since - SLACK_SLACK_SECONDS:.6f}"
+
+
+def _seal(rendered: Sequence[Mapping[str, Any]]) -> str:
+    return hashlib.sha256(orjson.dumps(rendered)).hexdigest()[:32]

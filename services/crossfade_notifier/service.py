@@ -1,0 +1,117 @@
+"""Notifier: records what is to be told about each run, and has couriers carry it.
+
+Consumes  all events        in the stream's order, one run at a time
+Emits     incident          only about messages that a channel refused for good
+
+Its state of a run is the outbox under `notifier.<uid>`, and each channel's progress beside it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+
+from crossfade.errors import Malformed, Unreachable
+from crossfade.events import CATALOGUE, Event, subjects
+from crossfade.runtime.clock import Clock, utc_now
+from crossfade.runtime.service import (
+    NOTHING,
+    Reaction,
+    Request,
+    Store,
+    Subscription,
+    Write,
+    delivery,
+    on,
+)
+from crossfade.telling import Known, Urgency
+from crossfade_notifier.couriers import Courier
+from crossfade_notifier.doors import Door
+from crossfade_notifier.outbox import Outbox
+
+log = logging.getLogger(__name__)
+
+SWEEP_SECONDS = 300.0
+REMEMBERED = timedelta(days=1)
+
+
+@dataclass(frozen=True, slots=True)
+class Notifier:
+    """Knows each run by its events and owes every channel the sentences about it."""
+
+    state: Store
+    couriers: Sequence[Courier]
+    door: Door | None = None
+    clock: Clock = utc_now
+    name: str = "notifier"
+
+    def subscriptions(self) -> Sequence[Subscription]:
+        """Every kind of event."""
+        return [on(kind, self.record) for kind in CATALOGUE.values()]
+
+    def requests(self) -> Sequence[Request]:
+        """It answers at no door of the bus."""
+        return ()
+
+    def loops(self) -> Sequence[Callable[[], Awaitable[None]]]:
+        """One courier a channel, a sweep for what a crash left behind, and Slack's door."""
+        carrying = [courier.run for courier in self.couriers]
+        return [*carrying, self.sweep, *([self.door.serve] if self.door else [])]
+
+    async def close(self) -> None:
+        """Close the channels."""
+        for courier in self.couriers:
+            await courier.channel.close()
+
+    async def record(self, event: Event) -> Reaction:
+        """Keep what an event says; a repeated one says nothing new."""
+        key = subjects.own_key(self.name, event.uid)
+        entry = await self.state.get(key)
+        before = Outbox.read(entry.value) if entry else Outbox(known=Known(uid=event.uid))
+        after = before.after(event, delivery.get().stored_at or self.clock())
+        if after is before:
+            return NOTHING
+        for told in after.told:
+            if told.n >= before.next:
+                self._expect(event.uid, told.n, told.urgency)
+        return Reaction(writes=[Write(key, after.write(), entry.revision if entry else 0)])
+
+    async def sweep(self) -> None:
+        """Find what a crash left untold, and forget runs a day after their end; for ever."""
+        while True:
+            try:
+                for key in await self.state.keys(subjects.own_key(self.name, "*")):
+                    await self._look_after(key)
+            except Unreachable as error:
+                log.warning("the sweep has to wait", extra={"error": str(error)})
+            await asyncio.sleep(SWEEP_SECONDS)
+
+    async def _look_after(self, key: str) -> None:
+        entry = await self.state.get(key)
+        if entry is None:
+            return
+        try:
+            outbox = Outbox.read(entry.value)
+        except Malformed:
+            log.exception("an outbox cannot be read")
+            return
+        ended = outbox.known.ended_at
+        if ended is not None and self.clock() - ended > REMEMBERED:
+            await self._forget(key, outbox.known.uid)
+        elif outbox.told:
+            urgency = min(told.urgency for told in outbox.told)
+            self._expect(outbox.known.uid, outbox.told[-1].n, urgency)
+
+    async def _forget(self, key: str, uid: str) -> None:
+        for courier in self.couriers:
+            await self.state.delete(
+                subjects.own_key(self.name, f"{uid}.{courier.channel.name}")
+            )
+        await self.state.delete(key)
+
+    def _expect(self, uid: str, n: int, urgency: Urgency) -> None:
+        for courier in self.couriers:
+            courier.expect(uid, n, urgency)

@@ -1,0 +1,156 @@
+"""A local server that speaks Slack's documented Web API, with its rate limits and errors.
+
+chat.postMessage, chat.update, conversations.history, conversations.replies, an incoming webhook
+and a response_url. Source: Slack's method pages, rate limits, and limits on blocks.
+"""
+
+import asyncio
+import json
+
+from aiohttp import web
+
+TOKEN = "xoxb-test"
+CHANNEL = "C0CROSSFADE"
+
+
+class SlackServer:
+    """`fail(method, …)` plans answers; `messages` is what the channel shows."""
+
+    def __init__(self):
+        self.messages = {}
+        self.calls = []
+        self.webhook_texts = []
+        self.answers = []
+        self.planned = {}
+        self.down = False
+        self.retry_after = 0
+        self._ts = 1_700_000_000.0
+        self._runner = None
+        self.url = ""
+
+    async def __aenter__(self):
+        app = web.Application()
+        app.router.add_route("*", "/api/{method}", self.method)
+        app.router.add_post("/hook", self.hook)
+        app.router.add_post("/response", self.response)
+        self._runner = web.AppRunner(app)
+        await self._runner.setup()
+        await web.TCPSite(self._runner, "127.0.0.1", 0).start()
+        self.url = f"http://127.0.0.1:{self._runner.addresses[0][1]}"
+        return self
+
+    async def __aexit__(self, *_):
+        await self._runner.cleanup()
+
+    @property
+    def api(self):
+        return f"{self.url}/api/"
+
+    @property
+    def parents(self):
+        return [m for m in self.messages.values() if "thread_ts" not in m]
+
+    @property
+    def replies(self):
+        return [m for m in self.messages.values() if "thread_ts" in m]
+
+    def fail(self, method, *errors):
+        """Answer so, one after another; `(error, True)` does the work before failing."""
+        self.planned.setdefault(method, []).extend(errors)
+
+    async def method(self, request):
+        name = request.match_info["method"]
+        if self.down:
+            raise web.HTTPServiceUnavailable
+        body = await request.json() if request.method == "POST" else dict(request.query)
+        self.calls.append((name, body))
+        if request.headers.get("Authorization") != f"Bearer {TOKEN}":
+            return web.json_response({"ok": False, "error": "invalid_auth"})
+        plan = self.planned.get(name) or []
+        error, also_done = (None, False)
+        if plan:
+            planned = plan.pop(0)
+            error, also_done = planned if isinstance(planned, tuple) else (planned, False)
+        if error == "ratelimited":
+            return web.json_response(
+                {"ok": False, "error": "ratelimited"},
+                status=429,
+                headers={"Retry-After": str(self.retry_after)},
+            )
+        if error and not also_done:
+            return web.json_response({"ok": False, "error": error})
+        answer = getattr(self, name.replace(".", "_"))(body)
+        if error == "timeout":
+            await asyncio.sleep(5)
+        return web.json_response({"ok": False, "error": error} if error else answer)
+
+    def chat_postMessage(self, body):
+        if body["channel"] not in (CHANNEL, "C0OTHER"):
+            return {"ok": False, "error": "channel_not_found"}
+        if invalid(body):
+            return {"ok": False, "error": "invalid_blocks"}
+        if "thread_ts" in body and body["thread_ts"] not in self.messages:
+            return {"ok": False, "error": "thread_not_found"}
+        self._ts += 1
+        ts = f"{self._ts:.6f}"
+        self.messages[ts] = dict(body, ts=ts, edits=0)
+        return {"ok": True, "channel": body["channel"], "ts": ts, "message": {}}
+
+    def chat_update(self, body):
+        known = self.messages.get(body["ts"])
+        if known is None:
+            return {"ok": False, "error": "message_not_found"}
+        if invalid(body):
+            return {"ok": False, "error": "invalid_blocks"}
+        known.update(body, edits=known["edits"] + 1)
+        return {"ok": True, "channel": body["channel"], "ts": body["ts"], "text": body["text"]}
+
+    def conversations_history(self, body):
+        if body["channel"] != CHANNEL:
+            return {"ok": False, "error": "channel_not_found"}
+        assert body["include_all_metadata"] in ("1", "true", "True")
+        return {"ok": True, "messages": list(reversed(self.parents))}
+
+    def conversations_replies(self, body):
+        found = [m for m in self.messages.values() if m.get("thread_ts", m["ts"]) == body["ts"]]
+        return {"ok": True, "messages": found}
+
+    async def hook(self, request):
+        plan = self.planned.get("hook") or []
+        status = plan.pop(0) if plan else 200
+        if status == 429:
+            return web.Response(status=429, headers={"Retry-After": str(self.retry_after)})
+        if status != 200:
+            return web.Response(status=status, text="no_service")
+        self.webhook_texts.append(json.loads(await request.read())["text"])
+        return web.Response(text="ok")
+
+    async def response(self, request):
+        self.answers.append(await request.json())
+        return web.Response(text="ok")
+
+
+def invalid(body):
+    """Whether blocks break Slack's documented limits."""
+    blocks = body.get("blocks", [])
+    return len(body.get("text", "")) > 4000 or len(blocks) > 50 or any(map(_bad, blocks))
+
+
+def _bad(block):
+    kind = block["type"]
+    if kind == "header":
+        return not 0 < len(block["text"]["text"]) <= 150
+    if kind == "section":
+        fields = block.get("fields", [])
+        text = block.get("text", {"text": "x"})["text"]
+        too_long = any(not 0 < len(f["text"]) <= 2000 for f in fields)
+        return not 0 < len(text) <= 3000 or len(fields) > 10 or too_long
+    if kind == "actions":
+        return len(block["elements"]) > 25 or any(
+            len(e["value"]) > 2000
+            or len(e["text"]["text"]) > 75
+            or len(e["confirm"]["title"]["text"]) > 100
+            or len(e["confirm"]["text"]["text"]) > 300
+            for e in block["elements"]
+        )
+    return kind != "context" or len(block["elements"]) > 10
