@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-import orjson
 import yaml
 from aiohttp import web
 
-from crossfade_lab.cluster import protobufs, statuses
+from crossfade_lab.cluster import statuses
+from crossfade_lab.cluster.bodies import change, json_answer, no_manager, parsed
 from crossfade_lab.cluster.discovery import VERSION, document
-from crossfade_lab.cluster.documents import APPLY, JSON_PATCH, MERGE_PATCH, STRATEGIC
+from crossfade_lab.cluster.documents import APPLY
 from crossfade_lab.cluster.kinds import Catalogue
-from crossfade_lab.cluster.patches import json_patched, merge_patched, strategic_merged
 from crossfade_lab.cluster.requests import How, Target, flag, how, target
 from crossfade_lab.cluster.rules import Asked, Rule, allows, refusal
 from crossfade_lab.cluster.statuses import Status
@@ -59,7 +58,7 @@ class Answers:
         except Status as refused:
             if refused.code == 404 and not refused.reason:
                 return web.Response(status=404, text=f"{refused.message}\n")
-            return _json(refused.body(), refused.code)
+            return json_answer(refused.body(), refused.code)
 
     def _check_token(self, request: web.BaseRequest) -> None:
         if self._token and request.headers.get("Authorization") != f"Bearer {self._token}":
@@ -72,13 +71,13 @@ class Answers:
         if root in _HEALTH:
             return web.Response(text="ok")
         if root == "version":
-            return _json(VERSION)
+            return json_answer(VERSION)
         if root == "_lab":
             return self._history(path)
         if path == "/openapi/v2":
             return web.Response(body=b"", content_type=_PROTOBUF)
         found = document(self._catalogue, path, request.host)
-        return _json(found) if found is not None else None
+        return json_answer(found) if found is not None else None
 
     def _history(self, path: str) -> web.Response:
         steps = path.strip("/").split("/")[1:]
@@ -90,7 +89,7 @@ class Answers:
             raise statuses.no_resource()
         key = (namespace if kind.namespaced else "", name)
         items = [outward(kind, item) for item in self._store.history(kind.storage, key)]
-        return _json({"kind": "History", "items": items})
+        return json_answer({"kind": "History", "items": items})
 
     async def _inside(self, request: web.BaseRequest) -> web.StreamResponse:
         at = target(self._catalogue, request.path)
@@ -119,7 +118,7 @@ class Answers:
     async def _review(self, at: Target, request: web.BaseRequest) -> web.Response:
         if request.method != "POST":
             raise statuses.not_allowed()
-        body = _parsed(await request.read())
+        body = parsed(await request.read())
         wanted = (body.get("spec") or {}).get("resourceAttributes") or {}
         resource = wanted.get("resource", "")
         if wanted.get("subresource"):
@@ -130,7 +129,7 @@ class Answers:
         )
         verdict = {"allowed": allows(self._rules, asked)}
         shown = {"kind": at.kind.kind, "apiVersion": at.kind.api_version, **body}
-        return _json({"metadata": {}, **shown, "status": verdict}, 201)
+        return json_answer({"metadata": {}, **shown, "status": verdict}, 201)
 
     async def _read(self, at: Target, request: web.BaseRequest) -> web.StreamResponse:
         query = request.query
@@ -140,14 +139,14 @@ class Answers:
         if at.name:
             item = outward(at.kind, self._writer.live(at))
             version = {"resourceVersion": item["metadata"]["resourceVersion"]}
-            return _json(
+            return json_answer(
                 item if include is None else table(at.kind, [item], version, include=include)
             )
         page = listed(self._store, at, query)
         if include is not None:
             metadata = {key: value for key, value in page.metadata.items() if value}
-            return _json(table(at.kind, page.items, metadata, include=include))
-        return _json(_list(at, page.items, page.metadata, request))
+            return json_answer(table(at.kind, page.items, metadata, include=include))
+        return json_answer(_list(at, page.items, page.metadata, request))
 
     async def _watch(
         self, at: Target, request: web.BaseRequest, include: str | None
@@ -180,38 +179,38 @@ class Answers:
         return response
 
     async def _post(self, at: Target, request: web.BaseRequest) -> web.Response:
-        body = inward(at.kind, _parsed(await request.read()))
-        return _json(outward(at.kind, self._writer.create(at, body, _how(request))), 201)
+        body = inward(at.kind, parsed(await request.read()))
+        return json_answer(outward(at.kind, self._writer.create(at, body, _how(request))), 201)
 
     async def _put(self, at: Target, request: web.BaseRequest) -> web.Response:
-        body = inward(at.kind, _parsed(await request.read()))
-        return _json(outward(at.kind, self._writer.replace(at, body, _how(request))))
+        body = inward(at.kind, parsed(await request.read()))
+        return json_answer(outward(at.kind, self._writer.replace(at, body, _how(request))))
 
     async def _patch(self, at: Target, request: web.BaseRequest) -> web.Response:
         sort, raw = request.content_type, await request.read()
         if sort == APPLY:
             if not request.query.get("fieldManager"):
-                raise _no_manager()
-            body = inward(at.kind, _parsed(raw))
+                raise no_manager()
+            body = inward(at.kind, parsed(raw))
             item, new = self._writer.apply(at, body, _how(request))
-            return _json(outward(at.kind, item), 201 if new else 200)
-        change = _change(at, sort, raw)
-        return _json(outward(at.kind, self._writer.patch(at, change, _how(request))))
+            return json_answer(outward(at.kind, item), 201 if new else 200)
+        done = self._writer.patch(at, change(at, sort, raw), _how(request))
+        return json_answer(outward(at.kind, done))
 
     async def _delete(self, at: Target, request: web.BaseRequest) -> web.Response:
         raw = await request.read()
-        options = _parsed(raw) if raw else {}
+        options = parsed(raw) if raw else {}
         way = _how(request, dry=bool(options.get("dryRun")))
         if not at.name:
             return self._delete_all(at, request, way)
         item, gone = self._writer.delete(at, options, way)
         if not gone:
-            return _json(outward(at.kind, item))
+            return json_answer(outward(at.kind, item))
         details = {"name": at.name, "kind": at.kind.plural, "uid": item["metadata"]["uid"]}
         if at.kind.group:
             details["group"] = at.kind.group
         success = {"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Success"}
-        return _json({**success, "details": details})
+        return json_answer({**success, "details": details})
 
     def _delete_all(self, at: Target, request: web.BaseRequest, way: How) -> web.Response:
         page = listed(self._store, at, request.query)
@@ -219,7 +218,7 @@ class Answers:
             metadata = item["metadata"]
             one = Target(at.kind, metadata.get("namespace", ""), metadata["name"])
             self._writer.delete(one, {}, way)
-        return _json(_list(at, page.items, page.metadata, request))
+        return json_answer(_list(at, page.items, page.metadata, request))
 
 
 def _verb(at: Target, request: web.BaseRequest) -> str:
@@ -235,45 +234,6 @@ def _verb(at: Target, request: web.BaseRequest) -> str:
 def _how(request: web.BaseRequest, *, dry: bool = False) -> How:
     found = how(request.query, request.headers.get("User-Agent", ""))
     return replace(found, dry_run=True) if dry else found
-
-
-def _change(at: Target, sort: str, raw: bytes) -> Callable[[dict[str, Any]], Any]:
-    accepted = [JSON_PATCH, MERGE_PATCH, *([] if at.kind.custom else [STRATEGIC]), APPLY]
-    if sort not in accepted:
-        raise statuses.unsupported(accepted)
-    patch = _parsed(raw)
-    if sort == JSON_PATCH:
-        return lambda item: json_patched(item, patch)
-    if not isinstance(patch, dict):
-        raise statuses.bad_request("a merge patch must be an object")
-    if sort == MERGE_PATCH:
-        return lambda item: merge_patched(item, patch)
-    return lambda item: strategic_merged(item, patch, at.kind.schema)
-
-
-def _no_manager() -> Status:
-    text = "Required value: is required for apply patch"
-    cause = statuses.Cause("fieldManager", text, "FieldValueRequired")
-    return statuses.invalid("PatchOptions", "meta.k8s.io", "", [cause])
-
-
-def _parsed(raw: bytes) -> Any:
-    """The body, which may be JSON, YAML or some protobuf; Status 400 for none of them."""
-    if raw.startswith(protobufs.MAGIC):
-        return protobufs.decoded(raw)
-    try:
-        return orjson.loads(raw)
-    except orjson.JSONDecodeError:
-        pass
-    try:
-        found = yaml.load(raw, Loader=_LOADER)  # noqa: S506  a safe loader
-    except yaml.YAMLError as error:
-        raise statuses.bad_request(f"error parsing the body: {error}") from error
-    if not isinstance(found, dict | list):
-        raise statuses.bad_request(
-            "the body of the request is neither JSON nor YAML of an object"
-        )
-    return found
 
 
 def _table_include(request: web.BaseRequest) -> str | None:
@@ -293,7 +253,3 @@ def _list(
         if not at.kind.custom:
             items = [{k: v for k, v in i.items() if k not in _TYPE} for i in items]
     return {"kind": kind, "apiVersion": version, "metadata": metadata, "items": items}
-
-
-def _json(body: Any, status: int = 200) -> web.Response:
-    return web.Response(body=orjson.dumps(body), status=status, content_type="application/json")

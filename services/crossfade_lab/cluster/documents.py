@@ -15,7 +15,8 @@ from typing import Any
 
 import aiohttp
 import orjson
-import yaml
+
+from crossfade_lab.cluster.yamls import load_all
 
 __all__ = [
     "APPLY",
@@ -36,7 +37,6 @@ STRATEGIC = "application/strategic-merge-patch+json"
 APPLY = "application/apply-patch+yaml"
 
 _FIRST = ("CustomResourceDefinition", "Namespace")
-_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
 def read(documents: Iterable[Document]) -> list[dict[str, Any]]:
@@ -57,8 +57,8 @@ def _unfold(document: Document) -> Iterator[dict[str, Any]]:
         files = sorted(document.glob("*.y*ml")) if document.is_dir() else [document]
         for file in files:
             text = file.read_text(encoding="utf-8")
-            for item in yaml.load_all(text, Loader=_LOADER):
-                yield from _unfold(item) if item else ()
+            for item in load_all(text):
+                yield from _unfold(item)
     elif str(document.get("kind", "")).endswith("List") and "items" in document:
         for item in document["items"]:
             yield from _unfold(item)

@@ -47,6 +47,8 @@ def _label_rule(part: str) -> Predicate:
         return lambda item: _labels(item).get(key) not in values
     if found := _EQUALITY.match(part):
         key, sign, wanted = found.groups()
+        if not re.fullmatch(r"[\w.-]*", wanted):
+            raise bad_request(f"unable to parse requirement: {part}")
         return lambda item: (_labels(item).get(key) == wanted) != (sign == "!=")
     key = part.strip()
     if re.fullmatch(r"!?[\w./-]+", key):

@@ -5,34 +5,29 @@ All of them end in `_commit`: what may change, schema, admission, generation, ow
 
 from __future__ import annotations
 
-import re
-import secrets
-import uuid
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from datetime import UTC, datetime
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from crossfade_lab.cluster import definitions, statuses
 from crossfade_lab.cluster.admission import Hook
-from crossfade_lab.cluster.fillings import filled
-from crossfade_lab.cluster.kinds import Catalogue, Kind, defined
+from crossfade_lab.cluster.kinds import Catalogue, defined
 from crossfade_lab.cluster.ownership import Owner, applied, owners_of, recorded, written
 from crossfade_lab.cluster.requests import How, Target, check_identity
-from crossfade_lab.cluster.schemas import defaulted, mistakes, pruned, undeclared
+from crossfade_lab.cluster.schemas import mistakes
+from crossfade_lab.cluster.shaping import (
+    generated,
+    name_mistakes,
+    now,
+    refuse_undeclared,
+    shaped,
+    with_generation,
+)
 from crossfade_lab.cluster.statuses import Cause, Status
 from crossfade_lab.cluster.storage import Store
 
 __all__ = ["Writer"]
 
 Object = dict[str, Any]
-_NAME = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*")
-_NAME_RULE = (
-    "a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, '-' or "
-    "'.', and must start and end with an alphanumeric character (e.g. 'example.com', regex used "
-    f"for validation is '{_NAME.pattern}')"
-)
-_KEPT = ("uid", "creationTimestamp", "generation", "deletionTimestamp", "selfLink")
-_EMPTY_IS_ABSENT = ("labels", "annotations", "finalizers", "ownerReferences", "managedFields")
 
 
 class Writer:
@@ -47,7 +42,7 @@ class Writer:
         """The new object; Status 404 without its namespace, 409 if it exists."""
         check_identity(at, body)
         metadata = dict(body.get("metadata") or {})
-        name = metadata.get("name") or _generated(metadata)
+        name = metadata.get("name") or generated(metadata)
         if not name:
             text = "Required value: name or generateName is required"
             cause = Cause("metadata.name", text, "FieldValueRequired")
@@ -91,7 +86,7 @@ class Writer:
         live = self._store.get(at.kind.storage, at.key)
         metadata = {"name": at.name, **(body.get("metadata") or {})}
         wanted = {**body, "metadata": metadata}
-        writer = Owner(how.manager, "Apply", at.kind.api_version, _now(), frozenset())
+        writer = Owner(how.manager, "Apply", at.kind.api_version, now(), frozenset())
         merged, owners = applied(
             owners_of(live), live, wanted, at.kind.schema, writer, force=how.force
         )
@@ -110,7 +105,7 @@ class Writer:
                 return live, False
             doomed = {
                 **metadata,
-                "deletionTimestamp": _now(),
+                "deletionTimestamp": now(),
                 "deletionGracePeriodSeconds": 0,
                 **(
                     {"generation": metadata["generation"] + 1}
@@ -140,18 +135,18 @@ class Writer:
         if live is not None:
             self._check_preconditions(at, live, wanted["metadata"])
         if how.strict and kind.custom:
-            _refuse_undeclared(kind, wanted)
-        new = _shaped(at, live, wanted)
+            refuse_undeclared(kind, wanted)
+        new = shaped(at, live, wanted)
         self._check_schema(at, new)
-        new = _generation(kind, live, new)
+        new = with_generation(kind, live, new)
         if kind.kind == "CustomResourceDefinition":
             definitions.checked(new)
-            new = definitions.accepted(new, _now())
+            new = definitions.accepted(new, now())
         self._admit("UPDATE" if live else "CREATE", live, new)
         if live is None and self._store.get(kind.storage, at.key):
             raise statuses.exists(kind.plural, kind.group, at.name)
         if owners is None:
-            writer = Owner(how.manager, "Update", kind.api_version, _now(), frozenset())
+            writer = Owner(how.manager, "Update", kind.api_version, now(), frozenset())
             owners = written(owners_of(live), live, new, kind.schema, writer)
         new = _owned(new, live, owners)
         if how.dry_run or (live is not None and _same(live, new)):
@@ -211,80 +206,11 @@ class Writer:
             raise statuses.conflict(kind.plural, kind.group, at.name)
 
     def _check_schema(self, at: Target, new: Object) -> None:
-        causes = [*_name_mistakes(at.name)]
+        causes = [*name_mistakes(at.name)]
         if at.kind.custom:
             causes += mistakes(new, at.kind.schema)
         if causes:
             raise statuses.invalid(at.kind.kind, at.kind.group, at.name, causes)
-
-
-def _refuse_undeclared(kind: Kind, wanted: Object) -> None:
-    # 1.20 drops unknown fields without a word; newer servers refuse them to a kubectl that asks.
-    unknown = [f'unknown field "{f}"' for f in undeclared(wanted, kind.schema, embedded=True)]
-    if unknown:
-        raise statuses.bad_request(
-            f'{kind.kind} in version "{kind.version}" cannot be handled as a {kind.kind}: '
-            f"strict decoding error: {', '.join(unknown)}"
-        )
-
-
-def _name_mistakes(name: str) -> Iterator[Cause]:
-    if not _NAME.fullmatch(name) or len(name) > 253:
-        yield Cause("metadata.name", f'Invalid value: "{name}": {_NAME_RULE}')
-
-
-def _now() -> str:
-    return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-
-
-def _generated(metadata: Mapping[str, Any]) -> str:
-    prefix = metadata.get("generateName")
-    return f"{prefix}{secrets.token_hex(3)[:5]}" if prefix else ""
-
-
-def _shaped(at: Target, live: Object | None, wanted: Object) -> Object:
-    """What may be written here: status apart from the rest, unknown fields dropped."""
-    kind = at.kind
-    new = {**wanted, "apiVersion": kind.api_version, "kind": kind.kind}
-    new["metadata"] = _metadata(at, live, wanted["metadata"])
-    if at.part == "status" and live is not None:
-        new = {**live, "apiVersion": kind.api_version, "status": wanted.get("status")}
-    elif kind.status:
-        new["status"] = (live or {}).get("status")
-    if kind.status and new["status"] is None:
-        del new["status"]
-    if kind.custom:
-        return dict(defaulted(pruned(new, kind.schema, embedded=True), kind.schema))
-    return filled(kind, new)
-
-
-def _metadata(at: Target, live: Object | None, wanted: Mapping[str, Any]) -> Object:
-    metadata = {
-        key: value
-        for key, value in wanted.items()
-        if key not in _KEPT and not (key in _EMPTY_IS_ABSENT and not value)
-    }
-    metadata["name"] = at.name
-    if at.kind.namespaced:
-        metadata["namespace"] = at.namespace
-    if live is None:
-        metadata["uid"] = str(uuid.uuid4())
-        metadata["creationTimestamp"] = _now()
-    else:
-        metadata |= {key: live["metadata"][key] for key in _KEPT if key in live["metadata"]}
-        metadata["resourceVersion"] = live["metadata"]["resourceVersion"]
-    return metadata
-
-
-def _generation(kind: Kind, live: Object | None, new: Object) -> Object:
-    if not kind.generation:
-        return new
-    before = (live or {}).get("metadata", {}).get("generation", 0)
-    left_out = ("metadata", "apiVersion", *(("status",) if kind.status else ()))
-    changed = live is None or any(
-        live.get(key) != new.get(key) for key in live.keys() | new.keys() if key not in left_out
-    )
-    return {**new, "metadata": {**new["metadata"], "generation": before + changed}}
 
 
 def _owned(new: Object, live: Object | None, owners: list[Owner]) -> Object:
