@@ -1,0 +1,139 @@
+"""The door for Slack's buttons: who may knock, and what becomes of a press."""
+
+import asyncio
+import hashlib
+import hmac
+import time
+from urllib.parse import urlencode
+
+import aiohttp
+import orjson
+import pytest
+from pydantic import SecretStr
+
+from crossfade.testing.runs import NAME, NAMESPACE, UID, IrisRun
+from crossfade_notifier.buttons import Button
+from crossfade_notifier.channels.log import LogChannel
+from crossfade_notifier.doors import PATH, Door
+
+
+class Answering:
+    """A Commander that remembers and answers as the request door does."""
+
+    def __init__(self):
+        self.asked = []
+        self.answer = {"accepted": True, "uid": UID}
+
+    async def request(self, verb, body):
+        self.asked.append((verb, body))
+        return self.answer
+
+
+@pytest.fixture
+async def door(world, slack):
+    await world.feed(world.notifier(LogChannel()), IrisRun().events(upto=4))
+    made = Door(
+        world.state,
+        Answering(),
+        SecretStr("secret"),
+        frozenset({"U1"}),
+        answer_hosts=frozenset({"127.0.0.1"}),
+    )
+    task = asyncio.ensure_future(made.serve())
+    await made.bound.wait()
+    yield made
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+
+
+def a_button(**changes):
+    wanted = {
+        "ask": "abort",
+        "namespace": NAMESPACE,
+        "name": NAME,
+        "uid": UID,
+        "iteration": 4,
+        "stage": "Running",
+    }
+    return Button(**(wanted | changes))
+
+
+async def press(door, slack, value, user="U1", secret=b"secret", age=0):
+    payload = {
+        "type": "block_actions",
+        "user": {"id": user},
+        "response_url": f"{slack.url}/response",
+        "actions": [{"action_id": "crossfade-abort", "value": value}],
+    }
+    body = urlencode({"payload": orjson.dumps(payload).decode()}).encode()
+    stamp = str(int(time.time()) - age)
+    signed = hmac.new(secret, f"v0:{stamp}:".encode() + body, hashlib.sha256).hexdigest()
+    headers = {
+        "Content-Type": "application/x-www-form-urlencoded",
+        "X-Slack-Request-Timestamp": stamp,
+        "X-Slack-Signature": f"v0={signed}",
+    }
+    url = f"http://127.0.0.1:{door.port}{PATH}"
+    async with (
+        aiohttp.ClientSession() as session,
+        session.post(url, data=body, headers=headers) as answer,
+    ):
+        return answer.status
+
+
+async def test_a_press_becomes_a_command_with_who_and_why(door, slack, world):
+    assert await press(door, slack, a_button().sealed(b"secret")) == 200
+    await world.until(lambda: slack.answers)
+
+    verb, body = door.commander.asked[0]
+    assert verb == "abort"
+    assert body["uid"] == UID
+    assert body["requestedBy"] == "slack:U1"
+    assert body["expected"] == {"iteration": 4, "stage": "Running"}
+    assert "asked for by <@U1>" in slack.answers[0]["text"]
+
+
+@pytest.mark.parametrize(
+    "how", [{"secret": b"other"}, {"age": 301}], ids=["a stranger", "a replay"]
+)
+async def test_what_slack_did_not_sign_just_now_is_turned_away(door, slack, how):
+    assert await press(door, slack, a_button().sealed(b"secret"), **how) == 401
+    assert not door.commander.asked
+
+
+@pytest.mark.parametrize(
+    ("value", "user", "word"),
+    [
+        (a_button().sealed(b"secret"), "U2", "not among those"),
+        (a_button().sealed(b"forged"), "U1", "no valid signature"),
+        (a_button(stage="Initializing").sealed(b"secret"), "U1", "it is Running now"),
+        (a_button(uid="another").sealed(b"secret"), "U1", "not known any more"),
+        (a_button(ask="approve", iteration=3).sealed(b"secret"), "U1", "newer look"),
+    ],
+)
+async def test_a_press_that_must_not_count_is_refused_with_the_reason(
+    door, slack, world, value, user, word
+):
+    assert await press(door, slack, value, user) == 200
+    await world.until(lambda: slack.answers)
+
+    assert word in slack.answers[0]["text"]
+    assert not door.commander.asked
+
+
+async def test_what_the_command_door_refuses_is_told_to_whoever_pressed(door, slack, world):
+    door.commander.answer = {
+        "accepted": False,
+        "errors": [{"field": "verb", "message": "pause is not built yet"}],
+    }
+    await press(door, slack, a_button(ask="pause").sealed(b"secret"))
+    await world.until(lambda: slack.answers)
+
+    assert "pause is not built yet" in slack.answers[0]["text"]
+
+
+async def test_a_roll_back_is_right_a_look_later_too(door, slack, world):
+    await press(door, slack, a_button(iteration=2).sealed(b"secret"))
+    await world.until(lambda: slack.answers)
+
+    assert door.commander.asked
