@@ -76,7 +76,8 @@ class Broker:
         request = await self.requests.about(question)
         if request not in asked:
             asked[request] = asyncio.ensure_future(self._ask(request))
-        return _number(await asyncio.shield(asked[request]), expression, request)
+        text = await asyncio.shield(asked[request])
+        return await _number(text, expression, request)
 
     async def _ask(self, request: Request) -> str:
         host = str(request.url.origin())
@@ -87,9 +88,9 @@ class Broker:
             return await self.backends.answer(request)
 
 
-def _number(text: str, expression: str, request: Request) -> float:
+async def _number(text: str, expression: str, request: Request) -> float:
     try:
-        return expressions.number_in(text, expression)
+        return await expressions.number_in(text, expression)
     except NoValue as reason:
         raise NoValue(reason.absence, request.masked(reason.detail)) from reason
 

@@ -247,10 +247,10 @@ JSON = st.recursive(
 )
 
 
-@given(JSON, st.sampled_from([NUMBER, ".", ".[0]", ".v | tonumber", ".. ", ".v[]", "add"]))
-def test_a_reading_is_never_nan_or_infinite_whatever_json_comes(answer, expression):
+@given(JSON, st.sampled_from([NUMBER, ".", ".[0]", ".v | tonumber", ".v[]", "add"]))
+async def test_a_reading_is_never_nan_or_infinite_whatever_json_comes(answer, expression):
     try:
-        value = expressions.number_in(json.dumps(answer), expression)
+        value = await expressions.number_in(json.dumps(answer), expression)
     except NoValue as reason:
         reading = Reading(version="v", metric="m", absent=reason.absence)
     else:
@@ -261,10 +261,10 @@ def test_a_reading_is_never_nan_or_infinite_whatever_json_comes(answer, expressi
 @pytest.mark.parametrize(
     "jq", ["env | tojson | error", "$ENV | tojson | error", "$ENV.PATH|error"]
 )
-def test_an_expression_cannot_read_the_collectors_environment(jq, monkeypatch):
+async def test_an_expression_cannot_read_the_collectors_environment(jq, monkeypatch):
     monkeypatch.setenv("CROSSFADE_BUS__URL", "nats://token@x")
     with pytest.raises(NoValue) as met:
-        expressions.number_in("{}", jq)
+        await expressions.number_in("{}", jq)
 
     assert "token" not in met.value.detail
     assert "/bin" not in met.value.detail

@@ -7,29 +7,46 @@ environment, which jq would otherwise show to whoever may write a Metric.
 
 from __future__ import annotations
 
+import asyncio
 import json
 import math
 import sys
+from asyncio.subprocess import DEVNULL, PIPE
 from functools import lru_cache
+from pathlib import Path
 from typing import Any
+from weakref import WeakKeyDictionary
 
 import jq
 
+from crossfade.runtime import children
+from crossfade_collector.sources.bounds import is_quick
 from crossfade_collector.sources.port import NoValue
 
 KIND = 'if type != "number" then [type] elif isnan then ["nan"] else ["number", .] end'
 WRAPPED = "{{}} as $ENV | def env: {{}}; [limit(1; ({expression}\n))] | map({kind})"
+CHILD = str(Path(__file__).with_name("confined.py"))
+CONFINED_SECONDS = 3.0
+MOST_CONFINED = 2
 NULLS = ("null (null)", "over null")
 """How jq says that it met null: the answer has no value where the expression looks."""
 
+_rooms: WeakKeyDictionary[asyncio.AbstractEventLoop, asyncio.Semaphore] = WeakKeyDictionary()
 
-def number_in(text: str, expression: str) -> float:
+
+async def number_in(text: str, expression: str) -> float:
     """The expression's first output for an answer. Raises NoValue.
 
-    The text must be one JSON value; `NaN` and `Infinity` are taken, as upstream takes them.
+    The text must be one JSON value; `NaN` and `Infinity` are taken, as upstream takes them. What
+    is not quick by its form runs in a process of its own, for at most CONFINED_SECONDS.
     """
     _check_json(text)
-    kinds = _run(_compiled(expression), text)
+    if is_quick(expression, len(text)):
+        return _first(_run(_compiled(expression), text))
+    return _first(await _confined(expression, text))
+
+
+def _first(kinds: list[list[Any]]) -> float:
     if not kinds:
         raise NoValue("empty-result", "the jq expression gives no output")
     return _number(*kinds[0])
@@ -49,9 +66,13 @@ def _compiled(expression: str) -> Any:
         # Alone first: a mistake is told at its place in the author's text, and a bracket too
         # many cannot reach out of the wrapping.
         jq.compile(expression)
-        return jq.compile(WRAPPED.format(expression=expression, kind=KIND))
+        return jq.compile(_wrapped(expression))
     except ValueError as error:
         raise NoValue("jq-error", f"spec.jqExpression does not compile: {error}") from error
+
+
+def _wrapped(expression: str) -> str:
+    return WRAPPED.format(expression=expression, kind=KIND)
 
 
 def _check_json(text: str) -> None:
@@ -65,10 +86,49 @@ def _run(program: Any, text: str) -> list[list[Any]]:
     try:
         kinds: list[list[Any]] = program.input_text(text).first()
     except (ValueError, StopIteration) as error:
-        if any(met in str(error) for met in NULLS):
-            raise NoValue("empty-result", f"no value there: {error}") from error
-        raise NoValue("jq-error", f"spec.jqExpression fails: {error}") from error
+        raise _failed(str(error)) from error
     return kinds
+
+
+async def _confined(expression: str, text: str) -> list[list[Any]]:
+    asked = json.dumps({"program": _wrapped(expression), "text": text}).encode()
+    async with _room():
+        said = await _said(asked)
+    if not said:
+        raise _too_costly()
+    answer: dict[str, Any] = json.loads(said)
+    if "error" in answer:
+        raise _failed(answer["error"])
+    kinds: list[list[Any]] = answer["kinds"]
+    return kinds
+
+
+async def _said(asked: bytes) -> bytes:
+    command = [sys.executable, "-I", CHILD]
+    child = await children.spawn(command, env={}, stdin=PIPE, stdout=PIPE, stderr=DEVNULL)
+    try:
+        said, _ = await asyncio.wait_for(child.communicate(asked), CONFINED_SECONDS)
+    except TimeoutError as error:
+        raise _too_costly() from error
+    finally:
+        await children.end(child)
+    return said
+
+
+def _room() -> asyncio.Semaphore:
+    """A place among the few children that this loop runs at a time."""
+    return _rooms.setdefault(asyncio.get_running_loop(), asyncio.Semaphore(MOST_CONFINED))
+
+
+def _failed(error: str) -> NoValue:
+    if any(met in error for met in NULLS):
+        return NoValue("empty-result", f"no value there: {error}")
+    return NoValue("jq-error", f"spec.jqExpression fails: {error}")
+
+
+def _too_costly() -> NoValue:
+    bound = f"{CONFINED_SECONDS:g} s or too much memory"
+    return NoValue("jq-error", f"spec.jqExpression takes more than {bound} for this answer")
 
 
 def _number(kind: str, value: float | None = None) -> float:
