@@ -36,15 +36,20 @@ class ControlPlane:
     """`async with ControlPlane(users={"crossfade": ()}) as cp:`: a cluster without nodes.
 
     `users` maps a name to its groups; `admin` (system:masters) is always there. Authorisation
-    is RBAC, so an ordinary user can do nothing until a role is bound to it.
+    is RBAC, so an ordinary user can do nothing until a role is bound to it. Everything lies in a
+    temporary folder `within` the given one, by default the system's.
     """
 
     def __init__(
-        self, users: Mapping[str, Sequence[str]] | None = None, assets: Path | None = None
+        self,
+        users: Mapping[str, Sequence[str]] | None = None,
+        assets: Path | None = None,
+        within: Path | None = None,
     ) -> None:
         self._groups = {ADMIN: ("system:masters",), **(users or {})}
         self._tokens = {user: secrets.token_hex(16) for user in self._groups}
         self._assets = assets or _assets()
+        self._within = within
         self._directory = Path()
         self._port = self._etcd_port = 0
         self._etcd: Process | None = None
@@ -61,6 +66,12 @@ class ControlPlane:
     def url(self) -> str:
         """Where the API server listens."""
         return f"https://127.0.0.1:{self._port}"
+
+    @property
+    def pids(self) -> tuple[int, ...]:
+        """The processes that run."""
+        running = (self._etcd, self._server)
+        return tuple(p.pid for p in running if p is not None and p.returncode is None)
 
     @property
     def ca(self) -> Path:
@@ -93,7 +104,7 @@ class ControlPlane:
             return await client.apply(*documents)
 
     async def __aenter__(self) -> ControlPlane:
-        self._directory = Path(tempfile.mkdtemp(prefix="crossfade-cluster-"))
+        self._directory = Path(tempfile.mkdtemp(prefix="crossfade-cluster-", dir=self._within))
         self._port, self._etcd_port, peer = _free_ports(3)
         try:
             write_certificates(self._directory)

@@ -1,0 +1,270 @@
+"""The small world: broker, cluster, router, models, Prometheus and load, wired to each other.
+
+    async with World(SINGLE, interval_seconds=2) as world:
+        world.kubeconfig, world.broker.url, world.router.url, world.prometheus.url
+
+Parts that do not need each other start at the same time; everything lies in one temporary
+directory and is gone afterwards.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import ssl
+import time
+from collections.abc import Awaitable, Collection
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal, Self
+
+from crossfade_lab.broker import Broker
+from crossfade_lab.cluster import CRDS, ApiServer, ControlPlane, seldon_admission
+from crossfade_lab.examples import SINGLE, Example, deploy_folder
+from crossfade_lab.load import Load, Mode
+from crossfade_lab.metrics import Prometheus, open_metrics
+from crossfade_lab.operator import Operator
+from crossfade_lab.promote import PromoteServer
+from crossfade_lab.router import EmbeddedRouter, Envoy, best_router
+from crossfade_lab.scratch import Scratch
+
+__all__ = ["PARTS", "Part", "PartName", "World"]
+
+PartName = Literal["broker", "cluster", "router", "models", "metrics", "promote", "load"]
+
+NEEDS: dict[PartName, tuple[PartName, ...]] = {
+    "broker": (),
+    "cluster": (),
+    "router": (),
+    "promote": (),
+    "metrics": (),
+    "models": ("cluster", "router"),
+    "load": ("models", "cluster", "router"),
+}
+"""The parts, and which others each cannot do without."""
+
+PARTS = tuple(NEEDS)
+SCRAPES = 3
+SCRAPES_WITHIN_SECONDS = 40.0
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A part that runs: whether it is the real thing, where it is, how long it took to start."""
+
+    name: PartName
+    kind: Literal["real", "embedded"]
+    what: str
+    address: str
+    seconds: float
+    pids: tuple[int, ...] = ()
+
+
+class World:
+    """Starts parts and ends them; `parts` says what runs.
+
+    `mode` says what the candidate is like. Below an interval of 10 s the load is denser by
+    10 / interval and Prometheus scrapes ten times an interval, as at 10 s.
+    """
+
+    def __init__(
+        self,
+        example: Example = SINGLE,
+        *,
+        interval_seconds: float = 10.0,
+        mode: Mode = Mode.BETTER,
+        cluster: Literal["embedded", "real"] = "embedded",
+        corrected: bool = False,
+        only: Collection[PartName] = PARTS,
+    ) -> None:
+        self.example = example
+        self.interval_seconds = interval_seconds
+        self.mode = mode
+        self.corrected = corrected
+        self.parts: dict[PartName, Part] = {}
+        self.broker: Broker
+        self.cluster: ApiServer | ControlPlane
+        self.router: Envoy | EmbeddedRouter
+        self.operator: Operator
+        self.prometheus: Prometheus
+        self.promote: PromoteServer
+        self.load: Load
+        self._real_cluster = cluster == "real"
+        self._wanted = set(only) | {need for part in only for need in NEEDS[part]}
+        self._stack = AsyncExitStack()
+
+    @property
+    def kubeconfig(self) -> Path:
+        """For kubectl and the services."""
+        return self.directory / "kubeconfig"
+
+    @property
+    def targets_file(self) -> Path:
+        """Whom Prometheus scrapes; kept by the operator."""
+        return self.directory / "targets.json"
+
+    async def __aenter__(self) -> Self:
+        self.began = time.monotonic()
+        self.directory = self._stack.enter_context(Scratch())
+        self.targets_file.write_text("[]")
+        try:
+            await self._start()
+        except BaseException:
+            await self.__aexit__()
+            raise
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self._stack.aclose()
+
+    async def scraped(self, times: int = SCRAPES) -> None:
+        """Wait until every model was scraped so often; TimeoutError after 40 s."""
+        pause = min(0.1, self.interval_seconds / 20)
+        async with asyncio.timeout(SCRAPES_WITHIN_SECONDS):
+            while await self.prometheus.scrapes() < times:  # noqa: ASYNC110 - it tells nobody
+                await asyncio.sleep(pause)
+
+    async def apply(self, *documents: dict[str, Any] | Path) -> list[dict[str, Any]]:
+        """Bring documents into the cluster, as `kubectl apply` would; what is stored."""
+        return list(await self.cluster.apply(*documents))
+
+    async def _start(self) -> None:
+        starts = {
+            "broker": self._start_broker,
+            "cluster": self._start_cluster,
+            "router": self._start_router,
+            "metrics": self._start_metrics,
+            "promote": self._start_promote,
+        }
+        first = [start for part, start in starts.items() if part in self._wanted]
+        await _together(*(start() for start in first))
+        if "models" in self._wanted:
+            await self._start_models()
+        if "load" in self._wanted:
+            await self._start_load()
+
+    async def _start_broker(self) -> None:
+        began = time.monotonic()
+        self.broker = await self._stack.enter_async_context(Broker(self.directory / "nats"))
+        address = f"nats://127.0.0.1:{self.broker.port}"
+        self._note("broker", "real", "nats-server", address, began, self.broker.pid)
+
+    async def _start_cluster(self) -> None:
+        began = time.monotonic()
+        if self._real_cluster:
+            plane = await self._stack.enter_async_context(ControlPlane(within=self.directory))
+            plane.kubeconfig(path=self.kubeconfig)
+            self.cluster, kind = plane, "real"
+        else:
+            server = await self._stack.enter_async_context(
+                ApiServer(admission=[seldon_admission])
+            )
+            server.kubeconfig(self.kubeconfig)
+            self.cluster, kind = server, "embedded"
+        await self.cluster.apply(CRDS, deploy_folder() / "crds")
+        await self.cluster.apply(*self.example.cluster())
+        await self.cluster.apply(*self.example.metrics(corrected=self.corrected))
+        real = kind == "real"
+        what = "kube-apiserver and etcd" if real else "API server in this process"
+        pids = self.cluster.pids if isinstance(self.cluster, ControlPlane) else ()
+        self._note(
+            "cluster", "real" if real else "embedded", what, self.cluster.url, began, *pids
+        )
+
+    async def _start_router(self) -> None:
+        began = time.monotonic()
+        self.router = await self._stack.enter_async_context(best_router(self.directory))
+        real = isinstance(self.router, Envoy)
+        what = "Envoy" if real else "weighted proxy in this process"
+        pids = (self.router.pid,) if isinstance(self.router, Envoy) else ()
+        self._note("router", self.router.kind, what, self.router.url, began, *pids)
+
+    async def _start_metrics(self) -> None:
+        began = time.monotonic()
+        self.prometheus = await self._stack.enter_async_context(
+            open_metrics(
+                self.directory / "prometheus", self.targets_file, self.interval_seconds / 10
+            )
+        )
+        real = self.prometheus.kind == "real"
+        what = "Prometheus" if real else "Prometheus' API in this process"
+        pid = getattr(self.prometheus, "pid", None)
+        self._note(
+            "metrics", "real" if real else "embedded", what, self.prometheus.url, began, pid
+        )
+
+    async def _start_promote(self) -> None:
+        began = time.monotonic()
+        self.promote = await self._stack.enter_async_context(PromoteServer())
+        self._note("promote", "real", "promote manifests", self.promote.url, began)
+
+    async def _start_models(self) -> None:
+        began = time.monotonic()
+        token, tls = self._credentials()
+        self.operator = await self._stack.enter_async_context(
+            Operator(
+                self.cluster.url,
+                self.router,
+                self.directory,
+                faults={"XGBOOST_SERVER": self.mode.faults},
+                token=token,
+                tls=tls,
+            )
+        )
+        places = {(v.namespace, v.deployment) for v in self.example.versions}
+        await _together(*(self.operator.available(*place) for place in places))
+        await self.operator.in_force(self.example.carrier)
+        pids = self.operator.processes().values()
+        addresses = " ".join(self.operator.addresses().values())
+        self._note("models", "real", "two iris models", addresses, began, *pids)
+
+    async def _start_load(self) -> None:
+        began = time.monotonic()
+        example, interval = self.example, self.interval_seconds
+        if example.host is None:
+            load = Load.single(
+                self.router.url,
+                self.operator.address,
+                example.versions,
+                interval_seconds=interval,
+                mode=self.mode,
+            )
+        else:
+            load = Load.separate(
+                self.router.url,
+                example.host,
+                example.versions,
+                interval_seconds=interval,
+                mode=self.mode,
+            )
+        self.load = await self._stack.enter_async_context(load)
+        self._note("load", "real", "predictions and feedback", self.router.url, began)
+
+    def _credentials(self) -> tuple[str | None, ssl.SSLContext | bool]:
+        if isinstance(self.cluster, ControlPlane):
+            return self.cluster.token(), self.cluster.tls
+        return self.cluster.token, True
+
+    def _note(
+        self,
+        name: PartName,
+        kind: Literal["real", "embedded"],
+        what: str,
+        address: str,
+        began: float,
+        *pids: int | None,
+    ) -> None:
+        took = time.monotonic() - began
+        running = tuple(pid for pid in pids if pid is not None)
+        self.parts[name] = Part(name, kind, what, address, took, running)
+
+
+async def _together(*starts: Awaitable[None]) -> None:
+    """Wait for all; the first failure ends the others and is raised as it is."""
+    tasks = [asyncio.ensure_future(start) for start in starts]
+    try:
+        await asyncio.gather(*tasks)
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
