@@ -230,6 +230,54 @@ async def test_fifty_writers_lose_no_guarded_write(emulator):
     assert len(stored["metadata"]["annotations"]) == 50
 
 
+async def test_a_write_can_land_before_its_answer(emulator):
+    await emulator.apply(a_deployment(100, 0))
+    emulator.faults.late_seconds = 5
+    async with emulator.client() as client:
+        shift = client.request("PATCH", IRIS, weights(90, 10), content_type=JSON_PATCH)
+        with pytest.raises(TimeoutError):
+            await asyncio.wait_for(shift, 0.2)
+
+    assert len(emulator.history("SeldonDeployment", NAMESPACE, "iris")) == 2
+
+
+async def test_a_server_can_be_busy_once(emulator):
+    await emulator.apply(a_deployment(100, 0))
+    emulator.faults.refusals.append(Status(429, "TooManyRequests", "try again later"))
+    async with emulator.client() as client:
+        answers = [
+            await client.request("PATCH", IRIS, weights(90, 10), content_type=JSON_PATCH)
+            for _ in range(2)
+        ]
+
+    assert [answer.status for answer in answers] == [429, 200]
+    assert answers[0].headers["retry-after"] == "1"
+
+
+async def test_a_watcher_that_went_away_is_forgotten(emulator):
+    async with emulator.client() as client:
+        watching = asyncio.create_task(client.watch("/api/v1/namespaces?watch=1"))
+        await asyncio.sleep(0.05)
+        assert emulator.store.listeners(("", "namespaces")) == 1
+        watching.cancel()
+    for _ in range(50):
+        if emulator.store.listeners(("", "namespaces")) == 0:
+            break
+        await asyncio.sleep(0.02)
+
+    assert emulator.store.listeners(("", "namespaces")) == 0
+
+
+async def test_a_hook_may_come_while_the_server_runs(emulator):
+    def closed(verb, old, new):
+        raise Status(403, "Forbidden", f"no {verb} today")
+
+    emulator.admission.append(closed)
+
+    with pytest.raises(Status, match="no CREATE today"):
+        await emulator.apply(a_deployment(100, 0))
+
+
 def test_the_shipped_rule_ignores_other_kinds():
     seldon_admission("CREATE", None, {"kind": "ConfigMap", "metadata": {"name": "x"}})
     seldon_admission("DELETE", {"kind": "SeldonDeployment"}, None)

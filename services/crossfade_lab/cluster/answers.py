@@ -10,9 +10,10 @@ import yaml
 from aiohttp import web
 
 from crossfade_lab.cluster import statuses
-from crossfade_lab.cluster.bodies import change, json_answer, no_manager, parsed
+from crossfade_lab.cluster.bodies import change, json_answer, no_manager, parsed, refusal_answer
 from crossfade_lab.cluster.discovery import VERSION, document
 from crossfade_lab.cluster.documents import APPLY
+from crossfade_lab.cluster.faults import Faults
 from crossfade_lab.cluster.kinds import Catalogue
 from crossfade_lab.cluster.requests import How, Target, flag, how, target
 from crossfade_lab.cluster.rules import Asked, Rule, allows, refusal
@@ -45,20 +46,23 @@ class Answers:
         token: str | None,
         rules: Sequence[Rule] | None,
         bookmark_seconds: float,
+        faults: Faults,
     ) -> None:
         self._store, self._catalogue, self._writer = store, catalogue, writer
         self._token, self._rules = token, rules
         self._bookmark_seconds = bookmark_seconds
+        self._faults = faults
 
     async def answer(self, request: web.BaseRequest) -> web.StreamResponse:
         """The response to any request."""
         try:
             self._check_token(request)
-            return self._outside(request) or await self._inside(request)
+            self._faults.refuse(request.method)
+            response = self._outside(request) or await self._inside(request)
+            await self._faults.delay(request.method)
+            return response
         except Status as refused:
-            if refused.code == 404 and not refused.reason:
-                return web.Response(status=404, text=f"{refused.message}\n")
-            return json_answer(refused.body(), refused.code)
+            return refusal_answer(refused)
 
     def _check_token(self, request: web.BaseRequest) -> None:
         if self._token and request.headers.get("Authorization") != f"Bearer {self._token}":

@@ -16,7 +16,9 @@ from crossfade_lab.cluster.requests import Target
 from crossfade_lab.cluster.statuses import Status
 from crossfade_lab.cluster.yamls import load_all
 
-__all__ = ["change", "json_answer", "no_manager", "parsed"]
+__all__ = ["change", "json_answer", "no_manager", "parsed", "refusal_answer"]
+
+_COME_BACK = (429, 503)
 
 
 def change(at: Target, sort: str, raw: bytes) -> Callable[[dict[str, Any]], Any]:
@@ -63,3 +65,13 @@ def parsed(raw: bytes) -> Any:
 def json_answer(body: Any, status: int = 200) -> web.Response:
     """The body as JSON."""
     return web.Response(body=orjson.dumps(body), status=status, content_type="application/json")
+
+
+def refusal_answer(refused: Status) -> web.Response:
+    """The refusal as its object; what is outside the API is plain text."""
+    if refused.code == 404 and not refused.reason:
+        return web.Response(status=404, text=f"{refused.message}\n")
+    answer = json_answer(refused.body(), refused.code)
+    if refused.code in _COME_BACK:
+        answer.headers["Retry-After"] = "1"
+    return answer

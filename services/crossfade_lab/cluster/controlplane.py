@@ -20,7 +20,6 @@ from typing import IO, Any
 import aiohttp
 
 from crossfade.runtime.children import end, spawn
-from crossfade_lab.cluster.certificates import write_certificates
 from crossfade_lab.cluster.documents import Client, Document
 from crossfade_lab.cluster.kubeconfigs import write_kubeconfig
 
@@ -106,6 +105,9 @@ class ControlPlane:
     async def __aenter__(self) -> ControlPlane:
         self._directory = Path(tempfile.mkdtemp(prefix="crossfade-cluster-", dir=self._within))
         self._port, self._etcd_port, peer = _free_ports(3)
+        # Here, because cryptography is dear to import and only a real server needs it.
+        from crossfade_lab.cluster.certificates import write_certificates
+
         try:
             write_certificates(self._directory)
             self._write_tokens()

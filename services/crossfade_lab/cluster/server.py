@@ -12,6 +12,7 @@ from aiohttp import web
 from crossfade_lab.cluster.admission import Hook
 from crossfade_lab.cluster.answers import Answers
 from crossfade_lab.cluster.documents import Client, Document, read
+from crossfade_lab.cluster.faults import Faults
 from crossfade_lab.cluster.kinds import Catalogue, Kind
 from crossfade_lab.cluster.kubeconfigs import write_kubeconfig
 from crossfade_lab.cluster.requests import How, Target
@@ -31,7 +32,8 @@ class ApiServer:
     """`async with ApiServer() as server:` emulates enough of Kubernetes 1.20 for our clients.
 
     `port` 0 takes a free one; `token`, where given, is asked of every client; `rules` say who
-    may do what (nobody is refused without). `admission` may be changed while the server runs.
+    may do what (nobody is refused without). `admission` and `faults` may be
+    changed while the server runs.
     `tests/cluster/conformance` says how true it is.
     """
 
@@ -46,6 +48,7 @@ class ApiServer:
     ) -> None:
         self._port, self._token = port, token
         self.admission: list[Hook] = list(admission)
+        self.faults = Faults()
         self.store = Store()
         self.catalogue = Catalogue()
         self._writer = Writer(self.store, self.catalogue, self.admission)
@@ -56,6 +59,7 @@ class ApiServer:
             token=token,
             rules=rules,
             bookmark_seconds=bookmark_seconds,
+            faults=self.faults,
         )
         self._runner: web.ServerRunner | None = None
         for name in NAMESPACES:
@@ -120,7 +124,7 @@ class ApiServer:
 
     async def start(self) -> None:
         """Listen; OSError where the port is taken. A stopped server starts on its old port."""
-        server = web.Server(self._answers.answer, access_log=None)
+        server = web.Server(self._answers.answer, handler_cancellation=True, access_log=None)
         self._runner = web.ServerRunner(server, shutdown_timeout=_CLOSING_SECONDS)
         await self._runner.setup()
         site = web.TCPSite(self._runner, "127.0.0.1", self._port)

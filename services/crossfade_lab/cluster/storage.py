@@ -124,6 +124,10 @@ class Store:
         """Send nothing to this queue any more."""
         self._listeners.get(place, set()).discard(queue)
 
+    def listeners(self, place: Place) -> int:
+        """How many queues hear of this place."""
+        return len(self._listeners.get(place, ()))
+
     def hang_up(self, place: Place | None = None) -> None:
         """End the queues of one place, or all of them."""
         for listened, queues in self._listeners.items():
