@@ -107,6 +107,13 @@ async def test_a_body_is_filled_and_sent_as_json(a_broker, backend):
     assert backend.texts[0] == '{"last": 10, "f": "v = \'v1\'"}'
 
 
+async def test_a_content_type_of_the_authors_own_is_kept(a_broker, backend):
+    headers = [{"name": "content-type", "value": "application/vnd.x+json"}]
+    await first(a_broker(), asking(backend, method="POST", body="{}", headerTemplates=headers))
+
+    assert backend.asked[0].headers.getall("Content-Type") == ["application/vnd.x+json"]
+
+
 async def test_a_body_that_is_no_json_once_filled_names_the_field(a_broker, backend):
     reading = await first(a_broker(), asking(backend, body='{"v": $unknown}'))
 
@@ -196,6 +203,17 @@ class TestSecrets:
 
         assert "***" in reading.detail
         assert "tok-" not in reading.detail
+
+    async def test_a_secret_in_an_address_is_masked_as_it_is_written_there(
+        self, a_broker, backend, secrets
+    ):
+        secrets("own/creds", token="se cret/key")
+        backend.say = lambda r: web.Response(text=f"no such page: {r.raw_path}", status=404)
+        metric = asking(backend, path="/q?key=${token}", secret="creds")
+        reading = await first(a_broker(), metric)
+
+        assert "no such page" in reading.detail
+        assert "cret" not in reading.detail
 
     async def test_a_request_never_shows_its_secret(self, a_broker, backend, secrets):
         secrets("own/creds", token="s3cret")

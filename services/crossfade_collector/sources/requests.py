@@ -6,6 +6,7 @@ import base64
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from urllib.parse import quote, quote_plus
 
 from yarl import URL
 
@@ -55,7 +56,7 @@ class Requests:
         url = _address(spec, secret, question)
         headers = _headers(spec, secret, question.metric)
         body = _body(spec, question.values)
-        if body is not None:
+        if body is not None and "content-type" not in map(str.lower, headers):
             headers = {"Content-Type": "application/json"} | headers
         return Request(
             method=question.metric.method,
@@ -152,4 +153,13 @@ def _body(spec: MetricSpec, values: Mapping[str, str]) -> str | None:
 def _to_mask(secrets: Iterable[str], headers: Mapping[str, str]) -> Iterable[str]:
     spoken = [v for n, v in headers.items() if n.lower() not in OPEN_HEADERS]
     bare = [value.rpartition(" ")[2] for value in spoken]
-    return [text for text in (*secrets, *spoken, *bare) if len(text) >= SHORTEST_SECRET]
+    found = [text for text in (*secrets, *spoken, *bare) if len(text) >= SHORTEST_SECRET]
+    return [form for text in found for form in _as_written(text)]
+
+
+def _as_written(secret: str) -> Iterable[str]:
+    """The forms that a secret takes in addresses, forms and JSON, whoever quotes it back."""
+    in_json = json.dumps(secret)[1:-1]
+    quoted = (quote(secret, safe=safe) for safe in ("", "/", "/:@"))
+    as_form = (quote_plus(secret, safe=safe) for safe in ("", "/", "/:@"))
+    return (secret, in_json, *quoted, *as_form)
