@@ -16,6 +16,7 @@ from typing import Any, Protocol
 from crossfade.domain.facts import (
     Acquired,
     ActionDone,
+    Deleted,
     Fought,
     Shifted,
     TargetLost,
@@ -246,6 +247,8 @@ class Converger:
         try:
             await self.show(state)
         except NotFound:
+            # Deleted while nobody watched: the run ends where it stands.
+            await self.ledger.apply(state.uid, Deleted(self._now()))
             await self.ledger.change(state.uid, lambda now: replace(now, gone=True))
         except Permanent as error:
             log.warning("no status written", extra={"run": state.uid, "error": str(error)})

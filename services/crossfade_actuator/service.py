@@ -128,7 +128,7 @@ class Actuator:
     ) -> tuple[str, Mapping[str, Any] | None]:
         catalog = self.admission.catalog
         experiment, _ = split_body(orjson.loads(body))
-        if catalog is None or (experiment.get("metadata") or {}).get("uid"):
+        if catalog is None or _own_uid(experiment):
             return uid_of(experiment, self.clock().isoformat()), None
         try:
             made = await catalog.create_experiment(experiment)
@@ -148,23 +148,31 @@ class Actuator:
         return NOTHING
 
     async def _start(self, command: Command) -> None:
-        experiment, _ = split_body(orjson.loads(command.body))
-        uid = uid_of(experiment, command.id)
+        body, (experiment, _) = command.body, split_body(orjson.loads(command.body))
         try:
-            document = await self.admission.examine(command.body)
-            if await self._known(document, uid):
+            if self.admission.catalog is not None and not _own_uid(experiment):
+                document = await self.admission.examine(body)
+                if await self.admission.open_run(document) is not None:
+                    return
+                uid, made = await self._identity(document, body)
+                body, experiment = with_uid(body, uid, made), made or experiment
+            uid = uid_of(experiment, command.id)
+            if await self._known(uid):
+                return
+            document = await self.admission.examine(body)
+            if await self.admission.open_run(document) is not None:
                 return
             state = await self.admission.start(document, uid)
         except Malformed as error:
-            state = await self._refused(experiment, uid, error)
+            state = await self._refused(experiment, uid_of(experiment, command.id), error)
         self.converger.kick(state.uid)
 
-    async def _known(self, document: Document, uid: str) -> bool:
+    async def _known(self, uid: str) -> bool:
         """Whether this start is an echo of a run that is there, or of one that ended."""
         try:
             await self.ledger.load(uid)
         except NotFound:
-            return await self.admission.open_run(document) is not None
+            return False
         self.converger.kick(uid)
         return True
 
@@ -175,7 +183,7 @@ class Actuator:
         reasons = {getattr(e, "reason", "") for e in error.errors}
         if reasons == {"MetricUnavailable"} and delivery.get().attempt < METRIC_GRACE:
             raise Conflict(str(error)) from error
-        if not (experiment.get("metadata") or {}).get("uid"):
+        if not _own_uid(experiment):
             raise error  # no resource to say it on: set aside, and an incident
         return await self.admission.refuse(experiment, uid, error)
 
@@ -266,6 +274,10 @@ async def _again(ledger: Ledger, catalog: Any, document: Document) -> Mapping[st
         return dict(found)
     told = f"{ended.message}; delete the Experiment to run it again under this name"
     raise Malformed([FieldError("metadata.name", told)])
+
+
+def _own_uid(experiment: Mapping[str, Any]) -> str:
+    return str((experiment.get("metadata") or {}).get("uid") or "")
 
 
 async def _not_yet(verb: str, body: bytes) -> Mapping[str, Any]:

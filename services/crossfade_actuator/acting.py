@@ -1,0 +1,124 @@
+"""Acting: runs a run's action task by task, under a lease, with intent before and outcome after.
+
+A task found with intent and no outcome was interrupted: it runs once more, marked attempt 2. A
+finished task never runs again. Source: architecture §3.5.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Protocol
+
+from crossfade.domain.runs import RunState, TaskRecord
+from crossfade.errors import Conflict, Permanent
+from crossfade.events import ActionOutcome
+from crossfade.resources import Document, Task
+from crossfade_actuator.actions.context import Context
+from crossfade_actuator.actions.port import ActionResult
+from crossfade_actuator.actions.port import Ledger as TaskLedger
+from crossfade_actuator.leases import Leases, Lost
+from crossfade_actuator.ledger import Ledger
+from crossfade_actuator.status import status_of
+
+ATTEMPTS = 2
+
+
+class TaskRunner(Protocol):
+    """Runs the tasks of an action."""
+
+    async def run(
+        self, action: str, tasks: Sequence[Task], context: Context, ledger: TaskLedger
+    ) -> ActionResult:
+        """Strictly in order; the first failure ends it."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Acting:
+    """The converger's `Actions`."""
+
+    ledger: Ledger
+    leases: Leases
+    runner: TaskRunner
+
+    async def run(self, state: RunState, document: Document, action: str) -> tuple[bool, str]:
+        """Whether it went well, and what to say if not. Raises Conflict where another acts."""
+        tasks = document.actions.get(action.partition("-")[0], ())
+        context = context_of(state, document)
+        book = Book(self.ledger, state.uid, action)
+
+        async def still_wanted() -> bool:
+            return (await self.ledger.load(state.uid)).action == action
+
+        work = self.runner.run(action, tasks, context, book)
+        try:
+            result = await self.leases.holding(state.uid, work, still_wanted)
+        except (Lost, Conflict):
+            raise
+        except Permanent as error:
+            return False, str(error)
+        if result is None:
+            raise Conflict(f"another actuator runs {action} of {state.uid}")
+        return result.ok, result.message
+
+
+@dataclass(frozen=True, slots=True)
+class Book:
+    """The run's own record of the tasks of one action."""
+
+    ledger: Ledger
+    uid: str
+    action: str
+
+    async def begun(self, task: int) -> int | None:
+        """The attempt that begins now, or None for a task that is done.
+
+        Raises Permanent for one that was interrupted twice, Conflict where nothing is wanted.
+        """
+        key = f"{self.action}/{task}"
+        state = await self.ledger.change(
+            self.uid, lambda now: _with_intent(now, self.action, key)
+        )
+        if state.action != self.action:
+            raise Conflict(f"{self.action} of {self.uid} is no longer wanted")
+        record = state.tasks[key]
+        if record.done:
+            return None
+        if record.attempt > ATTEMPTS:
+            raise Permanent(f"task {task} was interrupted {ATTEMPTS} times")
+        return record.attempt
+
+    async def finished(self, outcome: ActionOutcome) -> None:
+        """Keep and say how it went."""
+        key = f"{self.action}/{outcome.task}"
+        record = TaskRecord(outcome.attempt, done=outcome.ok or outcome.skipped, ok=outcome.ok)
+
+        def kept(state: RunState) -> RunState:
+            body = outcome.to_json() | {"iteration": state.iteration}
+            told = state.saying("action-outcome", **body)
+            return replace(told, tasks=state.tasks | {key: record})
+
+        await self.ledger.say(await self.ledger.change(self.uid, kept))
+
+
+def _with_intent(state: RunState, action: str, key: str) -> RunState:
+    record = state.tasks.get(key)
+    if state.action != action or (record is not None and record.done):
+        return state
+    attempt = record.attempt + 1 if record is not None else 1
+    return replace(state, tasks=state.tasks | {key: TaskRecord(attempt)})
+
+
+def context_of(state: RunState, document: Document) -> Context:
+    """What templates and conditions of tasks may refer to."""
+    status: dict[str, Any] = status_of(state)
+    return Context(
+        document=document,
+        status=status,
+        uid=state.uid,
+        namespace=state.namespace,
+        name=state.name,
+        recommended=state.recommended or None,
+        winner=state.winner or None,
+    )

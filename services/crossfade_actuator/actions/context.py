@@ -1,0 +1,46 @@
+"""What tasks may refer to: the run, its document, its status, the recommended version."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from crossfade.resources import Document
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """A run as its tasks see it; `status` is the v2alpha2 status as of the action's begin."""
+
+    document: Document
+    status: dict[str, Any]
+    uid: str
+    namespace: str
+    name: str
+    recommended: str | None = None
+    winner: str | None = None
+    extra: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def experiment(self) -> dict[str, Any]:
+        """The whole Experiment as JSON, status included."""
+        return self.document.experiment.dump() | {"status": self.status}
+
+    def flat(self) -> dict[str, str] | None:
+        """`name` and the variables of the recommended version; None where there is none."""
+        for version in self.document.versions:
+            if version.name == self.recommended:
+                return {"name": version.name} | version.values
+        return None
+
+    @property
+    def winner_found(self) -> bool:
+        """Whether the last analysis found a winner."""
+        data = self.status.get("analysis", {}).get("winnerAssessment", {}).get("data", {})
+        return bool(data.get("winnerFound"))
+
+    @property
+    def candidate_won(self) -> bool:
+        """Whether the one candidate there is has won; with several, upstream says no."""
+        candidates = self.document.candidates
+        return self.winner_found and len(candidates) == 1 and candidates[0].name == self.winner

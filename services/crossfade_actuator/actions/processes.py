@@ -1,0 +1,77 @@
+"""Tasks as child processes of the actuator: own group, deadline, dying with their parent."""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+import tempfile
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from crossfade.runtime import children
+from crossfade_actuator.actions.port import Outcome, TaskFailed
+
+TAIL = 4000
+CHUNK = 1 << 14
+
+
+@dataclass(frozen=True, slots=True)
+class Processes:
+    """The executor `process`."""
+
+    async def execute(
+        self, argv: Sequence[str], environment: Mapping[str, str], seconds: float
+    ) -> Outcome:
+        """The exit code and the tail of standard output and error, merged."""
+        program = shutil.which(argv[0], path=environment.get("PATH"))
+        if program is None:
+            raise TaskFailed(f"no program {argv[0]} on PATH {environment.get('PATH')}")
+        with tempfile.TemporaryDirectory(prefix="crossfade-home-") as home:
+            child = await children.spawn(
+                [program, *argv[1:]],
+                env={**environment, "HOME": home},
+                cwd=Path(home),
+                stdout=asyncio.subprocess.PIPE,
+                stderr=asyncio.subprocess.STDOUT,
+            )
+            return await _followed(child, seconds)
+
+
+async def _followed(child: asyncio.subprocess.Process, seconds: float) -> Outcome:
+    tail = bytearray()
+    try:
+        async with asyncio.timeout(seconds):
+            await _read(child, tail)
+            code = await child.wait()
+    except TimeoutError:
+        await children.end(child)
+        return Outcome(False, f"{_text(tail)}\nended after {seconds:.0f} s", None)
+    finally:
+        # Cancelled, or its children hold on to the pipe: nothing of it stays behind.
+        await children.end(child)
+    return Outcome(code == 0, _text(tail), code)
+
+
+async def _read(child: asyncio.subprocess.Process, tail: bytearray) -> None:
+    assert child.stdout is not None
+    while chunk := await child.stdout.read(CHUNK):
+        tail += chunk
+        del tail[: max(0, len(tail) - TAIL)]
+
+
+def _text(tail: bytearray) -> str:
+    return tail.decode(errors="replace").strip()
+
+
+@dataclass(frozen=True, slots=True)
+class Off:
+    """The executor of an installation that runs no actions."""
+
+    async def execute(
+        self, argv: Sequence[str], environment: Mapping[str, str], seconds: float
+    ) -> Outcome:
+        """Raises TaskFailed: publishing a start must not mean running commands."""
+        raise TaskFailed(
+            "actions are off; CROSSFADE_ACTUATOR__ACTIONS=process switches them on"
+        )

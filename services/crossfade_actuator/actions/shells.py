@@ -1,0 +1,132 @@
+"""Tasks that run commands: `common/exec`, `common/bash`, `common/promote-kubectl`, `run`."""
+
+from __future__ import annotations
+
+import shlex
+from dataclasses import dataclass
+from typing import Any
+
+from crossfade.resources import Task
+from crossfade_actuator.actions.port import Attempt, Outcome, TaskFailed
+from crossfade_actuator.actions.templates import new_style, old_style
+
+BASH = "/bin/bash"
+
+
+@dataclass(frozen=True, slots=True)
+class Exec:
+    """`common/exec`: a program, no shell; `args` are filled in, `cmd` never is."""
+
+    cmd: str
+    args: tuple[Any, ...]
+    literally: bool
+
+    @classmethod
+    def of(cls, task: Task) -> Exec:
+        """From the task's inputs. Raises TaskFailed for a missing `cmd` or an odd `args`."""
+        given = task.inputs
+        args = given.get("args") or []
+        if not isinstance(given.get("cmd"), str) or not given["cmd"]:
+            raise TaskFailed(f"with.cmd: found {given.get('cmd')!r}, right is a program's path")
+        if not isinstance(args, list | tuple):
+            raise TaskFailed(f"with.args: found {args!r}, right is a list")
+        return cls(given["cmd"], tuple(args), bool(given.get("disableInterpolation")))
+
+    async def do(self, attempt: Attempt) -> Outcome:
+        """Run it; a recommended version is needed to fill in the arguments."""
+        args = [_plain(arg) for arg in self.args]
+        if not self.literally:
+            data = attempt.context.flat()
+            if data is None:
+                told = attempt.context.recommended or "no version yet"
+                raise TaskFailed(f"args cannot be filled in: recommended is {told}")
+            args = [old_style(arg, data) for arg in args]
+        return await attempt.execute(self.cmd, *args)
+
+
+@dataclass(frozen=True, slots=True)
+class Bash:
+    """`common/bash`: a script filled in from the recommended version and `.this`."""
+
+    script: str
+    versions: tuple[dict[str, str], ...] = ()
+    """Further variables, by position: baseline, candidates."""
+
+    @classmethod
+    def of(cls, task: Task) -> Bash:
+        """From the task's inputs. Raises TaskFailed for a missing `script`."""
+        script = task.inputs.get("script")
+        if not isinstance(script, str) or not script:
+            raise TaskFailed(f"with.script: found {script!r}, right is a bash script")
+        listed = task.inputs.get("versionInfo") or []
+        more = tuple(
+            {v["name"]: str(v["value"]) for v in entry.get("variables") or ()}
+            for entry in listed
+        )
+        return cls(script, more)
+
+    async def do(self, attempt: Attempt) -> Outcome:
+        """Run the script with bash."""
+        context = attempt.context
+        data: dict[str, Any] = dict(context.flat() or {})
+        for version, more in zip(context.document.versions, self.versions, strict=False):
+            if version.name == context.recommended:
+                data |= more
+        data["this"] = context.experiment
+        return await attempt.execute(BASH, "-c", old_style(self.script, data))
+
+
+@dataclass(frozen=True, slots=True)
+class PromoteKubectl:
+    """`common/promote-kubectl`: `kubectl apply` of a manifest."""
+
+    manifest: str
+    namespace: str | None
+    recursive: bool
+
+    @classmethod
+    def of(cls, task: Task) -> PromoteKubectl:
+        """From the task's inputs. Raises TaskFailed for a missing `manifest`."""
+        given = task.inputs
+        if not isinstance(given.get("manifest"), str) or not given["manifest"]:
+            found = given.get("manifest")
+            raise TaskFailed(f"with.manifest: found {found!r}, right is a path or an address")
+        return cls(given["manifest"], given.get("namespace"), bool(given.get("recursive")))
+
+    async def do(self, attempt: Attempt) -> Outcome:
+        """Apply it."""
+        namespace = shlex.quote(self.namespace or attempt.context.namespace)
+        more = " --recursive" if self.recursive else ""
+        script = f"kubectl apply --namespace {namespace}{more} --filename {self.manifest}"
+        return await Bash(script).do(attempt)
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """`run`: a script in either style of placeholders."""
+
+    script: str
+
+    async def do(self, attempt: Attempt) -> Outcome:
+        """Run the script with bash."""
+        context = attempt.context
+        data = context.experiment | {
+            "Name": context.name,
+            "Namespace": context.namespace,
+            "WinnerFound": context.winner_found,
+            "CandidateWon": context.candidate_won,
+        }
+        script = new_style(self.script, data, {"Secret": _no_secret})
+        if "{{" in script:
+            script = old_style(script, (context.flat() or {}) | {"this": context.experiment})
+        return await attempt.execute(BASH, "-c", script)
+
+
+def _no_secret(key: str) -> str:
+    raise TaskFailed(f'.Secret "{key}": the task names no readable secret')
+
+
+def _plain(value: Any) -> str:
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return str(value)

@@ -1,0 +1,104 @@
+"""Watching Experiments: every one seen is put into the command queue, once per id.
+
+Every replica watches: ids make N watchers harmless. The loop is list, then watch from the list's
+version; anything unexpected, a 410 included, begins it again. Source: kubernetes.io API concepts.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import random
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+import orjson
+
+from crossfade.errors import CrossfadeError
+from crossfade_actuator.cluster import Cluster
+
+log = logging.getLogger(__name__)
+
+FIRST_PAUSE = 0.3
+LONGEST_PAUSE = 10.0
+COMMAND = "crossfade.io/command"
+
+
+class Queue(Protocol):
+    """The command queue."""
+
+    async def command(self, verb: str, body: bytes, id: str) -> None:  # noqa: A002
+        """Keep a command, once per id."""
+        ...
+
+
+@dataclass(slots=True)
+class Watcher:
+    """Turns what happens to Experiments into commands."""
+
+    cluster: Cluster
+    queue: Queue
+    seen: dict[str, str] = field(default_factory=dict)
+    """By uid: the generation and the command annotation that were queued last."""
+
+    async def watch(self) -> None:
+        """List and watch for ever."""
+        pause = FIRST_PAUSE
+        while True:
+            try:
+                await self._round()
+                pause = FIRST_PAUSE
+            except CrossfadeError as error:
+                log.info("watching again", extra={"error": str(error), "pause": pause})
+            await asyncio.sleep(pause * (0.7 + 0.6 * random.random()))  # noqa: S311
+            pause = min(LONGEST_PAUSE, pause * 2)
+
+    async def _round(self) -> None:
+        items, version = await self.cluster.list_experiments()
+        present = {str(item["metadata"]["uid"]) for item in items}
+        for uid in [known for known in self.seen if known not in present]:
+            await self._gone(uid)
+        for item in items:
+            await self._noticed(item)
+        async for event in self.cluster.watch_experiments(version):
+            if event.get("type") == "ERROR":
+                return  # too old a version, most often: list again
+            await self._happened(event)
+
+    async def _happened(self, event: Mapping[str, Any]) -> None:
+        item = event["object"]
+        if event["type"] == "DELETED":
+            await self._gone(str(item["metadata"]["uid"]))
+        elif event["type"] in ("ADDED", "MODIFIED"):
+            await self._noticed(item)
+
+    async def _noticed(self, item: Mapping[str, Any]) -> None:
+        meta = item["metadata"]
+        uid, generation = str(meta["uid"]), meta.get("generation", 1)
+        verb = (meta.get("annotations") or {}).get(COMMAND, "")
+        mark = f"{generation}/{verb}"
+        if self.seen.get(uid) == mark:
+            return
+        if self.seen.get(uid, "").partition("/")[0] != str(generation):
+            body = orjson.dumps(_as_kept(item))
+            await self.queue.command("start-experiment", body, f"{uid}/{generation}")
+        if verb:
+            asked = {
+                "namespace": meta["namespace"],
+                "name": meta["name"],
+                "uid": uid,
+                "requestedBy": f"annotation {COMMAND}",
+            }
+            await self.queue.command(verb, orjson.dumps(asked), f"{uid}/annotation/{mark}")
+        self.seen[uid] = mark
+
+    async def _gone(self, uid: str) -> None:
+        await self.queue.command("deleted", orjson.dumps({"uid": uid}), f"{uid}/deleted")
+        self.seen.pop(uid, None)
+
+
+def _as_kept(item: Mapping[str, Any]) -> dict[str, Any]:
+    """An Experiment without status and bookkeeping, which ask for nothing."""
+    meta = {k: v for k, v in item["metadata"].items() if k != "managedFields"}
+    return {k: v for k, v in item.items() if k != "status"} | {"metadata": meta}

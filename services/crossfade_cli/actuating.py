@@ -1,0 +1,60 @@
+"""The actuator put together, with a cluster where one is configured."""
+
+from __future__ import annotations
+
+from crossfade.events import subjects
+from crossfade.runtime.clock import utc_now
+from crossfade.runtime.connecting import Connection
+from crossfade.runtime.publishing import NatsPublisher
+from crossfade.runtime.runs import Runs
+from crossfade.runtime.stores import NatsStore
+from crossfade.settings import Settings
+from crossfade_actuator.acting import Acting
+from crossfade_actuator.actions.processes import Off, Processes
+from crossfade_actuator.actions.runner import Runner
+from crossfade_actuator.admission import Admission
+from crossfade_actuator.api import KubernetesApi, configured
+from crossfade_actuator.cluster import Cluster
+from crossfade_actuator.converging import Converger
+from crossfade_actuator.leases import Leases
+from crossfade_actuator.ledger import Ledger
+from crossfade_actuator.locking import TargetLock
+from crossfade_actuator.service import Actuator
+from crossfade_actuator.status import StatusWriter
+from crossfade_actuator.targets.weights import Weights
+from crossfade_actuator.watching import Watcher
+
+
+def put_together(settings: Settings, opened: Connection, owner: str) -> Actuator:
+    """The actuator of one process, known to its peers as `owner`."""
+    store = NatsStore(opened, subjects.RUNS)
+    publisher = NatsPublisher(opened, "actuator")
+    ledger, runs = Ledger(store, publisher), Runs(store)
+    cluster = _cluster(settings)
+    executor = Processes() if settings.actuator.actions == "process" else Off()
+    runner = Runner(executor, settings.actuator.action_seconds, settings.cluster.kubeconfig)
+    converger = Converger(
+        ledger,
+        TargetLock(store),
+        runs,
+        utc_now,
+        Acting(ledger, Leases(store, owner, utc_now), runner),
+        Weights(cluster) if cluster else None,
+        StatusWriter(cluster, runs, utc_now, f"actuator-{owner}").show if cluster else None,
+    )
+    return Actuator(
+        ledger,
+        Admission(ledger, runs, settings.actuator, utc_now, cluster),
+        converger,
+        publisher,
+        utc_now,
+        watchers=[Watcher(cluster, publisher).watch] if cluster else [],
+        closers=[cluster.close] if cluster else [],
+    )
+
+
+def _cluster(settings: Settings) -> Cluster | None:
+    if not configured(settings.cluster):
+        return None
+    api, watches = KubernetesApi(settings.cluster), KubernetesApi(settings.cluster)
+    return Cluster(api, watches, settings.cluster.namespace)

@@ -1,0 +1,38 @@
+"""Asking Crossfade for something through the door that answers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import nats.errors
+import orjson
+
+from crossfade.errors import Unreachable
+from crossfade.events import subjects
+from crossfade.runtime.connecting import TRANSIENT, Connection
+
+ANSWER_SECONDS = 10.0
+
+
+@dataclass(frozen=True, slots=True)
+class NatsCommander:
+    """Requests over the broker."""
+
+    connection: Connection
+
+    async def request(self, verb: str, body: Mapping[str, Any]) -> Mapping[str, Any]:
+        """The answer of `crossfade.request.<verb>`. Raises Unreachable where nobody answers."""
+        subject = subjects.request_subject(verb)
+        try:
+            client = self.connection.client
+            if client is None:
+                raise Unreachable("not connected to the broker")
+            reply = await client.request(subject, orjson.dumps(body), timeout=ANSWER_SECONDS)
+        except nats.errors.NoRespondersError as error:
+            raise Unreachable(f"nobody answers {subject}: is an actuator running?") from error
+        except TRANSIENT as error:
+            raise Unreachable(f"{subject}: no answer: {error!r}") from error
+        answer: Mapping[str, Any] = orjson.loads(reply.data)
+        return answer
