@@ -63,7 +63,7 @@ def test_squared_weights_sum_to_one_however_the_plan_moves():
     state = ClaimState()
     spent = []
     for k, (dv, rest) in enumerate([(3.0, 50.0), (1.0, 8.0), (9.0, 100.0), (0.5, 0.0)], 1):
-        after = claims.step(state, (math.sqrt(dv), dv, 1.0), 0.0, rest, k == 4, False)
+        after = claims.step(state, (math.sqrt(dv), dv, 1.0), 0.0, rest, k == 4, 0)
         spent.append((after.u - state.u) ** 2)
         state = after
     assert math.fsum(spent) == pytest.approx(1.0)
@@ -71,7 +71,7 @@ def test_squared_weights_sum_to_one_however_the_plan_moves():
 
 
 def test_the_planned_information_decides_the_share_of_the_budget():
-    state = claims.step(ClaimState(), (2.0, 4.0, 10.0), 4.0, 12.0, False, True)
+    state = claims.step(ClaimState(), (2.0, 4.0, 10.0), 4.0, 12.0, False, 2)
     assert state.u == pytest.approx(math.sqrt(0.25) * 2.0 / 2.0)
     assert state.rho == pytest.approx(0.75)
     assert (state.k, state.a, state.b, state.c) == pytest.approx((1, 1.0, 5.0, 25.0))
@@ -79,8 +79,8 @@ def test_the_planned_information_decides_the_share_of_the_budget():
 
 
 def test_after_the_deciding_look_nothing_is_spent_any_more():
-    state = claims.step(ClaimState(), (2.0, 4.0, 1.0), 0.0, 0.0, True, True)
-    later = claims.step(state, (-20.0, 4.0, 1.0), 0.0, 0.0, True, True)
+    state = claims.step(ClaimState(), (2.0, 4.0, 1.0), 0.0, 0.0, True, 2)
+    later = claims.step(state, (-20.0, 4.0, 1.0), 0.0, 0.0, True, 2)
     assert later.u == state.u == pytest.approx(1.0)
     assert not claims.not_contradicted(later, 1.0)
 

@@ -161,7 +161,9 @@ def _batch(claim: Claim, line: Line, now: Counts) -> Counts | None:
         if claim.window == "interval":
             part = _interval(claim, seen[i : i + width], now[i : i + width])
         else:
-            part = batches.difference(seen[i : i + width], now[i : i + width], by_time)
+            part = batches.difference(
+                seen[i : i + width], now[i : i + width], by_time, claim.firm
+            )
         if part is None:
             return None
         batch += batches.canonical(claim, part)
@@ -194,7 +196,7 @@ def _score(plan: Plan, claim: Claim, line: Line, batch: Counts, iteration: int) 
     """The line with this batch in its claim state."""
     increment, spread = increment_of(claim, batch, line.totals)
     prior = line.prior or ((increment[1] + line.rest) / 10.0 if increment[1] > 0.0 else 0.0)
-    deciding, recent = iteration >= plan.deciding_look, iteration > plan.last_third
+    deciding, recent = iteration >= plan.deciding_look, plan.recent(iteration)
     state = claims.step(line.state, increment, spread, line.rest, deciding, recent)
     return line._replace(state=state, prior=prior)
 

@@ -19,7 +19,8 @@ from .plan import Plan
 GATE = 0.05
 """Futility may speak once this share of the planned information is in."""
 WORSE = 0.99
-STALE_OBJECTIVE, STALE_REWARD = 2, 3
+STALE_OBJECTIVE, STALE_REWARD = 3, 3
+"""Looks without a batch after which a candidate is not raised."""
 EARLY_CHANCE = 0.95
 RISK_OF_MONITORED = 0.5
 

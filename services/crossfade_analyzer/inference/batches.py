@@ -28,18 +28,20 @@ def group(claim: Claim, readings: Mapping[str, float | None], elapsed: float) ->
     return tuple(found)
 
 
-def difference(seen: Counts, now: Counts, by_time: bool = False) -> Counts | None:
+def difference(
+    seen: Counts, now: Counts, by_time: bool = False, firm: int | None = None
+) -> Counts | None:
     """What came since the snapshot; all of `now` after a reset; None when it must wait.
 
-    A total below half its old value is a restarted counter. A smaller fall is the jitter of an
-    extrapolated `increase`: it joins the next batch. The total of a count per unit of time is
-    the count itself, since time does not restart.
+    A total below half its old value is a restarted counter. A smaller fall of one of the first
+    `firm` members is the jitter of an extrapolated `increase`: it joins the next batch. The total
+    of a count per unit of time is the count itself, since time does not restart.
     """
     total = 1 if by_time else 0
     if now[total] < 0.5 * seen[total]:
         return (now[0] - seen[0], *now[1:]) if by_time else now
     delta = tuple(b - a for a, b in zip(seen, now, strict=True))
-    return delta if min(delta) >= 0.0 else None
+    return delta if min(delta[:firm]) >= 0.0 else None
 
 
 def canonical(claim: Claim, batch: Counts) -> Counts:

@@ -148,6 +148,11 @@ class Claim:
             head += square or [key_of[edge] for edge in self.edges]
         return tuple(head)
 
+    @cached_property
+    def firm(self) -> int:
+        """How many members of a batch may not fall: a mean's buckets only measure its spread."""
+        return 2 if self.kind == "mean" else len(self.keys) + (self.exposure == "time")
+
 
 def _faults(claim: Claim) -> list[tuple[str, str]]:
     """Every mistake of a claim as (field, what is wrong and what would be right)."""

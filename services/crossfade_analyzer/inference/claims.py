@@ -14,12 +14,16 @@ from .distributions import ndtr
 
 QUARTER_EVENT = 0.25
 """h: continuity correction, in events, for shares under a limit."""
-CONTRADICTION = -0.5
-"""The z-value below which the last third of a run contradicts its proof."""
+LAST_THIRD, SECOND_HALF = -0.5, 0.1
+"""The z-values that the last third and the second half of a run must exceed by themselves.
+
+The specification has the first alone; the second keeps an effect that reverses at half-time
+(+30 %, then −10 %) well under a tenth (explanation/decisions).
+"""
 
 
 class ClaimState(NamedTuple):
-    """Eleven numbers: score, budget, sums, sums for the dispersion, sums of the last third."""
+    """Thirteen numbers: score, budget, sums, sums for the dispersion, sums of recent looks."""
 
     u: float = 0.0
     rho: float = 1.0
@@ -32,6 +36,8 @@ class ClaimState(NamedTuple):
     c: float = 0.0
     s3: float = 0.0
     v3: float = 0.0
+    s2: float = 0.0
+    v2: float = 0.0
 
 
 def step(
@@ -40,24 +46,27 @@ def step(
     spread: float,
     rest: float,
     deciding: bool,
-    recent: bool,
+    recent: int,
 ) -> ClaimState:
     """Add one batch.
 
     `spread` is D, the fitted variance of ΔS (0: leave the batch out of the dispersion); `rest` is
-    R, the information planned after it, fixed without looking at this batch's ΔS.
+    R, the information planned after it, fixed without looking at this batch's ΔS; `recent` is 1 in
+    the second half of the run, 2 in its last third.
     """
     ds, dv, dw = increment
-    u, rho, s, v, w, k, a, b, c, s3, v3 = state
+    u, rho, s, v, w, k, a, b, c, s3, v3, s2, v2 = state
     if dv > 0.0:
         f = 1.0 if deciding else dv / (dv + rest)
         u += math.sqrt(rho * f) * ds / math.sqrt(dv)
         rho *= 1.0 - f
-        if recent:
+        if recent >= 2:
             s3, v3 = s3 + ds, v3 + dv
+        if recent >= 1:
+            s2, v2 = s2 + ds, v2 + dv
     if spread > 0.0:
         k, a, b, c = k + 1.0, a + ds * ds / spread, b + ds * dw / spread, c + dw * dw / spread
-    return ClaimState(u, rho, s + ds, v + max(dv, 0.0), w + dw, k, a, b, c, s3, v3)
+    return ClaimState(u, rho, s + ds, v + max(dv, 0.0), w + dw, k, a, b, c, s3, v3, s2, v2)
 
 
 def z_value(state: ClaimState, phi: float, correction: float) -> float:
@@ -76,7 +85,11 @@ def chance_left(state: ClaimState, phi: float, critical: float) -> float:
 
 
 def not_contradicted(state: ClaimState, phi: float) -> bool:
-    """Whether the last third of the run, by itself, does not speak against the claim."""
-    if state.v3 <= 0.0:
-        return True
-    return state.s3 / math.sqrt(state.v3 * phi) > CONTRADICTION
+    """Whether neither the last third nor the second half, by itself, speaks against the claim."""
+    return _exceeds(state.s3, state.v3 * phi, LAST_THIRD) and _exceeds(
+        state.s2, state.v2 * phi, SECOND_HALF
+    )
+
+
+def _exceeds(s: float, v: float, least: float) -> bool:
+    return v <= 0.0 or s / math.sqrt(v) > least

@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from typing import NamedTuple
 
-from .claims import CONTRADICTION
+from .claims import LAST_THIRD
 from .distributions import stdtr
 
 LEAST_INTERVALS = 5
@@ -84,4 +84,4 @@ def not_contradicted(state: GaugeState) -> bool:
         return True
     mean = state.d / state.k
     spread = max((state.dd - state.k * mean * mean) / (state.k - 1.0), 1e-300)
-    return state.d3 / math.sqrt(state.k3 * spread) > CONTRADICTION
+    return state.d3 / math.sqrt(state.k3 * spread) > LAST_THIRD

@@ -59,6 +59,12 @@ class Plan:
         """Looks after this one are the recent ones that may not contradict (§2.3)."""
         return self.iterations - max(1, self.iterations // 3)
 
+    def recent(self, iteration: int) -> int:
+        """Whether a look lies in the last third (2), the second half (1) or before (0)."""
+        if iteration > self.last_third:
+            return 2
+        return 1 if iteration > self.iterations // 2 else 0
+
     @cached_property
     def level(self) -> float:
         """The level of one claim of one candidate: 0.95 α / C."""

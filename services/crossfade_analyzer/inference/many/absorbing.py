@@ -205,7 +205,7 @@ def _score(
     seen = lines.batches[:, skip:] > 0
     rest = np.where(seen, information.rest(claim, plan, totals, planned, exposure, looks), 0.0)
     increment, spread = increment_of(claim, mine, totals)
-    deciding, recent = looks <= 0, look.iteration > plan.last_third
+    deciding, recent = looks <= 0, plan.recent(look.iteration)
     states = formulas.step(lines.states, increment, spread, rest, deciding, recent, valid)
     phi, _ = formulas.dispersion(states, claim.paired)
     return replace(lines, states=states, rest=rest, phi=phi)

@@ -24,20 +24,24 @@ def group(
     return np.stack(found)
 
 
-def difference(seen: Floats, now: Floats, by_time: bool) -> tuple[Floats, Bools]:
+def difference(
+    seen: Floats, now: Floats, by_time: bool, firm: int | None = None
+) -> tuple[Floats, Bools]:
     """(what came since the snapshot, whether it is a batch); see the scalar function."""
     total = 1 if by_time else 0
     delta = now - seen
     restarted = now[total] < 0.5 * seen[total]
     fresh = np.concatenate([delta[:1], now[1:]]) if by_time else now
-    valid: Bools = np.isfinite(now).all(axis=0) & (restarted | (delta >= 0.0).all(axis=0))
+    valid: Bools = np.isfinite(now).all(axis=0) & (
+        restarted | (delta[:firm] >= 0.0).all(axis=0)
+    )
     return np.where(restarted, fresh, delta), valid
 
 
 def window(claim: Claim, seen: Floats, now: Floats) -> tuple[Floats, Bools]:
     """A batch of one version's readings by the claim's window."""
     if claim.window == "cumulative":
-        return difference(seen, now, claim.exposure == "time")
+        return difference(seen, now, claim.exposure == "time", claim.firm)
     batch = now
     if claim.exposure == "time":
         batch = np.concatenate([now[:1] - seen[:1], now[1:]])

@@ -19,12 +19,12 @@ Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 Bools = NDArray[np.bool_]
 
-SUMS = ("u", "rho", "s", "v", "w", "k", "a", "b", "c", "s3", "v3")
+SUMS = ("u", "rho", "s", "v", "w", "k", "a", "b", "c", "s3", "v3", "s2", "v2")
 
 
 @dataclass(frozen=True)
 class States:
-    """`ClaimState`, eleven arrays [experiment, candidate]."""
+    """`ClaimState`, thirteen arrays [experiment, candidate]."""
 
     u: Floats
     rho: Floats
@@ -37,6 +37,8 @@ class States:
     c: Floats
     s3: Floats
     v3: Floats
+    s2: Floats
+    v2: Floats
 
 
 @dataclass(frozen=True)

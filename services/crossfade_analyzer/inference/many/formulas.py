@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 from scipy.special import betainc, ndtr
 
-from crossfade_analyzer.inference.claims import CONTRADICTION
-from crossfade_analyzer.inference.dispersion import Z90
+from crossfade_analyzer.inference.claims import LAST_THIRD, SECOND_HALF
+from crossfade_analyzer.inference.dispersion import Z_GATE
 from crossfade_analyzer.inference.risks import MANY_EVENTS
 
 from .evidence import Bools, Floats, States
@@ -18,7 +18,7 @@ def step(
     spread: Floats,
     rest: Floats,
     deciding: bool,
-    recent: bool,
+    recent: int,
     valid: Bools,
 ) -> States:
     """`claims.step` where `valid`; elsewhere nothing happens."""
@@ -31,7 +31,9 @@ def step(
     fits = spread > 0.0
     k = fits.astype(np.float64)
     a, b, c = (np.where(fits, x / spread, 0.0) for x in (ds * ds, ds * dw, dw * dw))
-    s3, v3 = (np.where(informed, x, 0.0) if recent else zero for x in (ds, dv))
+    ds_in, dv_in = np.where(informed, ds, 0.0), np.where(informed, dv, 0.0)
+    s3, v3 = (ds_in, dv_in) if recent >= 2 else (zero, zero)
+    s2, v2 = (ds_in, dv_in) if recent >= 1 else (zero, zero)
     return States(
         states.u + gain,
         states.rho * (1.0 - f),
@@ -44,6 +46,8 @@ def step(
         states.c + c,
         states.s3 + s3,
         states.v3 + v3,
+        states.s2 + s2,
+        states.v2 + v2,
     )
 
 
@@ -62,8 +66,9 @@ def chance_left(states: States, phi: Floats, critical: float) -> Floats:
 
 def not_contradicted(states: States, phi: Floats) -> Bools:
     """`claims.not_contradicted`."""
-    against = states.s3 / np.sqrt(states.v3 * phi) <= CONTRADICTION
-    return ~((states.v3 > 0.0) & against)
+    third = states.s3 / np.sqrt(states.v3 * phi) <= LAST_THIRD
+    half = states.s2 / np.sqrt(states.v2 * phi) <= SECOND_HALF
+    return ~(((states.v3 > 0.0) & third) | ((states.v2 > 0.0) & half))
 
 
 def dispersion(states: States, pooled: bool) -> tuple[Floats, Floats]:
@@ -75,7 +80,7 @@ def dispersion(states: States, pooled: bool) -> tuple[Floats, Floats]:
         total = np.broadcast_to(total.sum(axis=1, keepdims=True), total.shape)
         df = np.broadcast_to(df.sum(axis=1, keepdims=True), df.shape)
     phi, spread = total / df, 2.0 / (9.0 * df)
-    gate = (1.0 - spread + Z90 * np.sqrt(spread)) ** 3
+    gate = (1.0 - spread + Z_GATE * np.sqrt(spread)) ** 3
     wild = (df >= 2.0) & (phi > gate) & (phi > 1.0)
     return np.where(wild, phi, 1.0), df
 
