@@ -18,12 +18,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, Self
 
+import aiohttp
+
 from crossfade_lab.broker import Broker
 from crossfade_lab.cluster import CRDS, ApiServer, ControlPlane, seldon_admission
 from crossfade_lab.examples import SINGLE, Example, deploy_folder
-from crossfade_lab.load import Load, Mode
+from crossfade_lab.load import Counts, Load, Mode
+from crossfade_lab.load.counts import RECENT
 from crossfade_lab.metrics import Prometheus, open_metrics
 from crossfade_lab.operator import Operator
+from crossfade_lab.operator.reconcile import DEPLOYMENTS, SERVICES
 from crossfade_lab.promote import PromoteServer
 from crossfade_lab.router import EmbeddedRouter, Envoy, best_router
 from crossfade_lab.scratch import Scratch
@@ -46,6 +50,7 @@ NEEDS: dict[PartName, tuple[PartName, ...]] = {
 PARTS = tuple(NEEDS)
 SCRAPES = 3
 SCRAPES_WITHIN_SECONDS = 40.0
+CHECKING_INTERVAL_SECONDS = 0.5  # a hundred predictions a second
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,6 +132,35 @@ class World:
     async def apply(self, *documents: dict[str, Any] | Path) -> list[dict[str, Any]]:
         """Bring documents into the cluster, as `kubectl apply` would; what is stored."""
         return list(await self.cluster.apply(*documents))
+
+    async def objects(self) -> list[dict[str, Any]]:
+        """The SeldonDeployments and VirtualServices as they are now."""
+        async with self.cluster.client() as client:
+            lists = [await client.request("GET", path) for path in (DEPLOYMENTS, SERVICES)]
+        kinds = ("SeldonDeployment", "VirtualService")
+        return [
+            {"kind": kind, **item}
+            for kind, listed in zip(kinds, lists, strict=True)
+            for item in listed.body["items"]
+        ]
+
+    async def settled(self) -> None:
+        """Wait until the router splits by what the cluster says now; raises Unreachable."""
+        for item in await self.objects():
+            meta = item["metadata"]
+            resource = f"{item['kind']}/{meta['namespace']}/{meta['name']}"
+            await self.operator.in_force(resource, meta["resourceVersion"])
+
+    async def ask(self, answers: int = RECENT) -> Counts:
+        """What comes of so many predictions more, asked for now at a hundred a second."""
+        predictions = self._a_load(CHECKING_INTERVAL_SECONDS).streams[0]
+        async with aiohttp.ClientSession() as session:
+            sending = asyncio.create_task(predictions.run(session))
+            while predictions.counts.sent < answers:  # noqa: ASYNC110 - counts tell nobody
+                await asyncio.sleep(0.01)
+            sending.cancel()
+            await asyncio.wait([sending])
+        return predictions.counts
 
     async def _start(self) -> None:
         starts = {
@@ -220,25 +254,17 @@ class World:
 
     async def _start_load(self) -> None:
         began = time.monotonic()
-        example, interval = self.example, self.interval_seconds
-        if example.host is None:
-            load = Load.single(
-                self.router.url,
-                self.operator.address,
-                example.versions,
-                interval_seconds=interval,
-                mode=self.mode,
-            )
-        else:
-            load = Load.separate(
-                self.router.url,
-                example.host,
-                example.versions,
-                interval_seconds=interval,
-                mode=self.mode,
-            )
+        load = self._a_load(self.interval_seconds)
         self.load = await self._stack.enter_async_context(load)
         self._note("load", "real", "predictions and feedback", self.router.url, began)
+
+    def _a_load(self, interval: float) -> Load:
+        url, versions, mode = self.router.url, self.example.versions, self.mode
+        if self.example.host is None:
+            address = self.operator.address
+            return Load.single(url, address, versions, interval_seconds=interval, mode=mode)
+        host = self.example.host
+        return Load.separate(url, host, versions, interval_seconds=interval, mode=mode)
 
     def _credentials(self) -> tuple[str | None, ssl.SSLContext | bool]:
         if isinstance(self.cluster, ControlPlane):
