@@ -252,6 +252,17 @@ class TestRedirects:
         assert "X-Key" not in other.asked[0].headers
         assert (other.asked[0].method, other.texts[0]) == ("POST", "{}")
 
+    @pytest.mark.parametrize(("status", "method"), [(302, "GET"), (303, "GET"), (308, "POST")])
+    async def test_a_post_goes_on_as_its_redirect_says(self, a_broker, backend, status, method):
+        backend.say = lambda r: (
+            moved("/new", status) if r.path == "/old" else web.json_response(vector(5))
+        )
+        metric = asking(backend, path="/old", method="POST", body="{}")
+
+        assert (await first(a_broker(), metric)).value == 5.0
+        assert backend.asked[-1].method == method
+        assert backend.texts[-1] == ("{}" if method == "POST" else "")
+
     async def test_a_circle_of_redirects_ends(self, a_broker, backend):
         backend.say = lambda r: moved(r.path)
         reading = await first(a_broker(), asking(backend))

@@ -23,7 +23,7 @@ from crossfade.runtime import children
 from crossfade_collector.sources.bounds import is_quick
 from crossfade_collector.sources.port import NoValue
 
-KIND = 'if type != "number" then [type] elif isnan then ["nan"] else ["number", .] end'
+KIND = 'if type == "number" then ["number", .] else [type] end'
 WRAPPED = "{{}} as $ENV | def env: {{}}; [limit(1; ({expression}\n))] | map({kind})"
 CHILD = str(Path(__file__).with_name("confined.py"))
 CONFINED_SECONDS = 3.0
@@ -134,7 +134,8 @@ def _too_costly() -> NoValue:
 def _number(kind: str, value: float | None = None) -> float:
     if kind == "null":
         raise NoValue("empty-result", "the jq expression gives null")
-    if kind == "nan" or (kind == "number" and value is None):
+    # jq has NaN as a number and writes it as null.
+    if kind == "number" and value is None:
         raise NoValue("not-a-number", "the value is NaN")
     if kind != "number" or value is None:
         raise NoValue("not-numeric", f"the jq expression gives {_article(kind)}, not a number")
