@@ -1,0 +1,1 @@
+"""The bake-off of decision rules: worlds, peers' rules, the engine, and what is measured."""
