@@ -5,11 +5,11 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from crossfade_lab.cluster import ApiServer, Status
-from crossfade_lab.cluster.documents import read
+from crossfade_lab.cluster import CRDS, ApiServer, Status
+from crossfade_lab.cluster.documents import APPLY, JSON_PATCH, MERGE_PATCH, STRATEGIC, read
 from crossfade_lab.cluster.fieldsets import decoded, difference, encoded, leaves
 from crossfade_lab.cluster.kinds import Kind
 from crossfade_lab.cluster.ownership import Owner, applied
@@ -21,7 +21,7 @@ from crossfade_lab.cluster.tables import table
 
 PLACE, KEY = ("lab", "things"), ("default", "one")
 VALUES = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.text(max_size=3),
+    st.none() | st.booleans() | st.integers(-9, 9) | st.text(max_size=3),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=3), inner),
     max_leaves=12,
 )
@@ -332,3 +332,103 @@ async def test_a_definition_that_goes_takes_its_objects_and_watches_along(emulat
 
     assert [event["type"] for event in events] == ["ADDED", "DELETED"]
     assert answer.status == 404
+
+
+# Rubbish
+
+PLACES = [
+    f"/{root}/namespaces/default/{plural}"
+    for root, plural in (
+        ("apis/split.smi-spec.io/v1alpha2", "trafficsplits"),
+        ("api/v1", "configmaps"),
+        ("api/v1", "secrets"),
+        ("api/v1", "services"),
+        ("apis/apps/v1", "deployments"),
+        ("apis/events.k8s.io/v1", "events"),
+    )
+]
+
+METADATA = st.fixed_dictionaries(
+    {},
+    optional=dict.fromkeys(
+        ("name", "namespace", "labels", "annotations", "finalizers", "resourceVersion"), VALUES
+    )
+    | {
+        "uid": VALUES,
+        "managedFields": VALUES,
+        "ownerReferences": VALUES,
+        "generateName": VALUES,
+    },
+)
+NEARLY_GOOD = st.fixed_dictionaries(
+    {"name": st.just("one")},
+    optional={
+        "labels": st.dictionaries(st.text(max_size=3), st.text(max_size=3)),
+        "finalizers": st.lists(st.text(max_size=3), max_size=2),
+        "ownerReferences": st.lists(OBJECTS, max_size=2),
+    },
+)
+PARTS = st.fixed_dictionaries(
+    {},
+    optional={
+        "service": VALUES,
+        "backends": st.lists(
+            st.fixed_dictionaries({}, optional={"service": st.text(), "weight": VALUES})
+        ),
+        "ports": VALUES | st.lists(OBJECTS, max_size=2),
+        "template": VALUES,
+    },
+)
+RUBBISH = VALUES | st.fixed_dictionaries(
+    {"metadata": NEARLY_GOOD | METADATA | VALUES},
+    optional={
+        "spec": PARTS | VALUES,
+        "status": OBJECTS | VALUES,
+        "data": OBJECTS,
+        "stringData": OBJECTS,
+        "kind": VALUES,
+    },
+)
+OPERATIONS = VALUES | st.lists(
+    st.fixed_dictionaries(
+        {},
+        optional={
+            "op": st.sampled_from(["add", "remove", "replace", "move", "copy", "test"])
+            | VALUES,
+            "path": st.sampled_from(
+                ["/metadata", "/spec", "/metadata/labels", "/spec/backends/0"]
+            )
+            | VALUES,
+            "from": st.sampled_from(["/spec", "/metadata/name", "/kind"]) | VALUES,
+            "value": RUBBISH,
+        },
+    ),
+    max_size=3,
+)
+
+
+@settings(max_examples=60)
+@given(st.sampled_from(PLACES), RUBBISH, OPERATIONS)
+def test_rubbish_is_refused_and_breaks_nothing(place, body, operations):
+    asyncio.run(_throw(place, body, operations))
+
+
+async def _throw(place, body, operations):
+    async with ApiServer() as server:
+        await server.apply(CRDS / "trafficsplits.yaml")
+        async with server.client() as client:
+            for method, sort, sent in (
+                ("POST", "application/json", body),
+                ("APPLY", APPLY, body),
+                ("PATCH", JSON_PATCH, operations),
+                ("PATCH", MERGE_PATCH, body),
+                ("PATCH", STRATEGIC, body),
+                ("PUT", "application/json", body),
+            ):
+                path = place if method == "POST" else f"{place}/one?fieldManager=x&force=true"
+                verb = "PATCH" if method == "APPLY" else method
+                answer = await client.request(verb, path, sent, content_type=sort)
+                assert answer.status < 500 or isinstance(answer.body, dict), (sort, sent)
+            listed = await client.request("GET", place + "?labelSelector=!a")
+            shown = await client.request("GET", place, accept="application/json;as=Table")
+            assert (listed.status, shown.status) == (200, 200)

@@ -105,7 +105,8 @@ class Answers:
         if request.method == "GET":
             return await self._read(at, request)
         method = getattr(self, f"_{request.method.lower()}", None)
-        if method is None or (request.method == "POST") == bool(at.name):
+        named = {"POST": not at.name, "DELETE": True}.get(request.method, bool(at.name))
+        if method is None or not named:
             raise statuses.not_allowed()
         answer: web.Response = await method(at, request)
         return answer

@@ -46,7 +46,8 @@ def children(value: Any, schema: Schema) -> dict[str, tuple[Any, Schema]] | None
 
 def _elements(value: list[Any], schema: Schema) -> dict[str, tuple[Any, Schema]] | None:
     items = schema.get("items") or {}
-    if keys := keys_of(schema):
+    keys = keys_of(schema)
+    if keys and all(isinstance(item, dict) for item in value):
         return {f"k:{_identity(item, keys, items)}": (item, items) for item in value}
     if is_set(schema):
         return {f"v:{orjson.dumps(item).decode()}": (item, items) for item in value}

@@ -179,14 +179,20 @@ def _strategic_object(document: Any, patch: dict[str, Any], schema: Mapping[str,
     return merged
 
 
+def _hashable(key: Any) -> Any:
+    return repr(key) if isinstance(key, list | dict) else key
+
+
 def _strategic_list(
     document: list[Any], patch: list[Any], schema: Mapping[str, Any], key: str
 ) -> list[Any]:
     if any(isinstance(p, dict) and p.get("$patch") == "replace" for p in patch):
         return [p for p in patch if "$patch" not in p]
-    merged = {item.get(key): item for item in document}
+    if not all(isinstance(item, dict) for item in (*document, *patch)):
+        raise bad_request("an element of a list that is merged by key is no object")
+    merged = {_hashable(item.get(key)): item for item in document}
     for item in patch:
-        identity = item.get(key)
+        identity = _hashable(item.get(key))
         if item.get("$patch") == "delete":
             merged.pop(identity, None)
         else:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from crossfade_lab.cluster.kinds import Catalogue, Kind
 from crossfade_lab.cluster.statuses import Status, bad_request, no_resource
 
-__all__ = ["How", "Target", "check_identity", "flag", "how", "target"]
+__all__ = ["How", "Target", "checked", "flag", "how", "target"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,31 +87,69 @@ def how(query: Mapping[str, str], agent: str) -> How:
     )
 
 
-def check_identity(at: Target, body: Any) -> None:
-    """Status 400 where the body says it is something else than the path says."""
+def checked(at: Target, body: Any) -> dict[str, Any]:
+    """The body, with metadata at least; Status 400 where it is something else than the path says.
+
+    Also for metadata that no client library could read.
+    """
     if not isinstance(body, dict):
         raise bad_request("the body of the request is not an object")
     said = (body.get("apiVersion") or at.kind.api_version, body.get("kind") or at.kind.kind)
     if said != (at.kind.api_version, at.kind.kind):
         raise _mismatch(at.kind, *said)
     metadata = body.get("metadata") or {}
-    if not isinstance(metadata, dict):
-        raise bad_request("metadata: expected an object")
-    if at.kind.namespaced and metadata.get("namespace", at.namespace) != at.namespace:
+    _check_form(at.kind, body, metadata)
+    if at.kind.namespaced and (metadata.get("namespace") or at.namespace) != at.namespace:
         text = (
             "the namespace of the provided object does not match the namespace sent on the "
             "request"
         )
         raise bad_request(text)
-    if at.name and metadata.get("name", at.name) != at.name:
+    if at.name and (metadata.get("name") or at.name) != at.name:
         text = (
             f"the name of the object ({metadata['name']}) does not match the name on the URL "
             f"({at.name})"
         )
         raise bad_request(text)
+    return {**body, "metadata": metadata}
 
 
-def _mismatch(kind: Kind, api_version: str, name: str) -> Status:
+def _check_form(kind: Kind, body: dict[str, Any], metadata: Any) -> None:
+    if not isinstance(metadata, dict):
+        raise bad_request("metadata: expected an object")
+    for key, (fits, wanted) in _FORMS.items():
+        if metadata.get(key) is not None and not fits(metadata[key]):
+            raise bad_request(f"metadata.{key}: expected {wanted}")
+    for key in () if kind.custom else _OBJECTS:
+        if not isinstance(body.get(key), dict | None):
+            raise bad_request(f"{key}: expected an object")
+
+
+def _is_text(value: Any) -> bool:
+    return isinstance(value, str)
+
+
+def _is_texts(value: Any) -> bool:
+    return isinstance(value, dict) and all(map(_is_text, value.values()))
+
+
+def _is_list_of(sort: type) -> Callable[[Any], bool]:
+    return lambda value: isinstance(value, list) and all(isinstance(v, sort) for v in value)
+
+
+_OBJECTS = ("spec", "status", "data", "stringData", "source", "involvedObject")
+_FORMS: Mapping[str, tuple[Callable[[Any], bool], str]] = {
+    **dict.fromkeys(
+        ("name", "generateName", "namespace", "uid", "resourceVersion"), (_is_text, "a string")
+    ),
+    **dict.fromkeys(("labels", "annotations"), (_is_texts, "an object of strings")),
+    "finalizers": (_is_list_of(str), "a list of strings"),
+    "ownerReferences": (_is_list_of(dict), "a list of objects"),
+    "managedFields": (_is_list_of(dict), "a list of objects"),
+}
+
+
+def _mismatch(kind: Kind, api_version: Any, name: Any) -> Status:
     if api_version != kind.api_version:
         text = (
             f"the API version in the data ({api_version}) does not match the expected API "

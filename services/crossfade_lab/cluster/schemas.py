@@ -178,6 +178,8 @@ def _twins(value: Any, schema: Schema, path: str) -> Iterator[Cause]:
     keys = keys_of(schema)
     if not isinstance(value, list) or not (keys or is_set(schema)):
         return
+    if keys and not all(isinstance(item, dict) for item in value):
+        return  # their types are mistakes enough
     seen = set()
     for index, item in enumerate(value):
         identity = orjson.dumps([item.get(k) for k in keys] if keys else item)

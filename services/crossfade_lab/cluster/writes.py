@@ -12,7 +12,7 @@ from crossfade_lab.cluster import definitions, statuses
 from crossfade_lab.cluster.admission import Hook
 from crossfade_lab.cluster.kinds import Catalogue, defined
 from crossfade_lab.cluster.ownership import Owner, applied, owners_of, recorded, written
-from crossfade_lab.cluster.requests import How, Target, check_identity
+from crossfade_lab.cluster.requests import How, Target, checked
 from crossfade_lab.cluster.schemas import mistakes
 from crossfade_lab.cluster.shaping import (
     generated,
@@ -40,8 +40,8 @@ class Writer:
 
     def create(self, at: Target, body: Any, how: How) -> Object:
         """The new object; Status 404 without its namespace, 409 if it exists."""
-        check_identity(at, body)
-        metadata = dict(body.get("metadata") or {})
+        body = checked(at, body)
+        metadata = dict(body["metadata"])
         name = metadata.get("name") or generated(metadata)
         if not name:
             text = "Required value: name or generateName is required"
@@ -56,9 +56,9 @@ class Writer:
 
     def replace(self, at: Target, body: Any, how: How) -> Object:
         """The object after PUT; Status 409 for a stale version or another uid."""
-        check_identity(at, body)
+        body = checked(at, body)
         live = self.live(at)
-        if at.kind.custom and not (body.get("metadata") or {}).get("resourceVersion"):
+        if at.kind.custom and not body["metadata"].get("resourceVersion"):
             text = "Invalid value: 0x0: must be specified for an update"
             cause = Cause("metadata.resourceVersion", text)
             raise statuses.invalid(at.kind.plural, at.kind.group, at.name, [cause])
@@ -71,7 +71,7 @@ class Writer:
         wanted = change(shown)
         if not isinstance(wanted, dict) or not isinstance(wanted.get("metadata"), dict):
             raise statuses.unprocessable()
-        check_identity(at, wanted)
+        wanted = checked(at, wanted)
         uid = wanted["metadata"].get("uid")
         if uid not in (None, live["metadata"]["uid"]):
             text = f'Invalid value: "{uid}": field is immutable'
@@ -81,10 +81,10 @@ class Writer:
 
     def apply(self, at: Target, body: Any, how: How) -> tuple[Object, bool]:
         """The object after server-side apply, and whether it is new."""
-        check_identity(at, body)
+        body = checked(at, body)
         self._check_namespace(at)
         live = self._store.get(at.kind.storage, at.key)
-        metadata = {"name": at.name, **(body.get("metadata") or {})}
+        metadata = {"name": at.name, **body["metadata"]}
         wanted = {**body, "metadata": metadata}
         writer = Owner(how.manager, "Apply", at.kind.api_version, now(), frozenset())
         merged, owners = applied(
