@@ -48,8 +48,9 @@ async def _followed(child: asyncio.subprocess.Process, seconds: float) -> Outcom
         await children.end(child)
         return Outcome(False, f"{_text(tail)}\nended after {seconds:.0f} s", None)
     finally:
-        # Cancelled, or its children hold on to the pipe: nothing of it stays behind.
+        # Cancelled, late, or with children of its own: nothing of it stays behind.
         await children.end(child)
+        children.end_group(child)
     return Outcome(code == 0, _text(tail), code)
 
 

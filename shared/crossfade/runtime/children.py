@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import IO
 
-__all__ = ["end", "spawn"]
+__all__ = ["end", "end_group", "spawn"]
 
 PR_SET_PDEATHSIG = 1
 _libc = ctypes.CDLL(None) if sys.platform == "linux" else None
@@ -42,6 +42,11 @@ async def spawn(
         start_new_session=True,
         preexec_fn=lambda: _die_with(parent),
     )
+
+
+def end_group(process: asyncio.subprocess.Process) -> None:
+    """Kill what a child that has ended left behind in its group."""
+    _signal_group(process.pid, signal.SIGKILL)
 
 
 async def end(process: asyncio.subprocess.Process, grace_seconds: float = 3.0) -> int:
