@@ -4,8 +4,8 @@
     python benchmarks/decisions.py --runs 4000          the tables of docs/explanation/decisions.md
     python benchmarks/decisions.py --worlds c1,b2 --rules assured,Iter8
 
-`--json FILE` writes {scenario: {rule: {measure: value}}}. Every rule sees the same worlds; `assured`
-runs through the engine's own vectorised path. Long worlds (500 looks) get a quarter of the runs.
+`--json FILE` writes {scenario: {rule: {measure: value}}}. Every rule sees the same worlds;
+`assured` runs through the engine's own vectorised path. Long worlds (500 looks) get a quarter of the runs.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from bakeoff.tables import report
 from bakeoff.worlds import WORLDS, World
 
 SEED = 20240101
-FULL, QUICK = 4000, 400
+FULL, QUICK = 4000, 1000
 SLOW = {"Iter8 v1": 4}
 """Rules that draw from beliefs get this many times fewer runs."""
 

@@ -8,7 +8,7 @@ import numpy as np
 
 from .rules import Rule, estimates, feasible
 from .traffic import Floats
-from .worlds import World
+from .worlds import LIMIT_ERRORS, LIMIT_MEAN, LIMIT_P95, World
 
 
 class Windowed(Rule):
@@ -54,25 +54,27 @@ class Flagger(Windowed):
 
 
 class Argo(Windowed):
-    """20, 40, 60, 80 %, two measurements each; failureLimit 3, consecutiveErrorLimit 4."""
+    """20, 40, 60, 80 %, two measurements each.
+
+    Each metric has failureLimit 3 and consecutiveErrorLimit 4.
+    """
 
     name = "Argo"
 
     def opening(self) -> Any:
         """How it opens."""
-        self.failed, self.errors = np.zeros(self.runs), np.zeros(self.runs)
+        self.failed, self.errors = np.zeros((3, self.runs)), np.zeros((3, self.runs))
         return self.whole(80, 20)
 
     def look(self, k: int, readings: dict[str, Floats]) -> None:
         """Decide at look k."""
         found = self.windows(readings)
-        known = np.all(
-            [np.isfinite(found[key][:, 1]) for key in ("err", "mean", "p95")], axis=0
-        )
-        passed = feasible(found)[:, 1]
-        self.failed += known & ~passed & ~self.ended
-        self.errors = np.where(known, 0, self.errors + 1)
-        out = ((self.failed > 3) | (self.errors > 4)) & ~self.ended
+        limits = (("err", LIMIT_ERRORS), ("mean", LIMIT_MEAN), ("p95", LIMIT_P95))
+        for i, (key, limit) in enumerate(limits):
+            value = found[key][:, 1]
+            self.failed[i] += (value > limit) & ~self.ended
+            self.errors[i] = np.where(np.isfinite(value), 0, self.errors[i] + 1)
+        out = ((self.failed > 3) | (self.errors > 4)).any(axis=0) & ~self.ended
         self.rejected |= out
         self.end(out, k)
         if k % 2 == 0:

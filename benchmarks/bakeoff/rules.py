@@ -139,5 +139,5 @@ class Assured(Rule):
 class AssuredEarly(Assured):
     """The engine with its curtailed early stop."""
 
-    name = "assured, early stop"
+    name = "assured early"
     changes: ClassVar[dict[str, Any]] = {"early_stop": True}
