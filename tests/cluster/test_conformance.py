@@ -20,6 +20,7 @@ from crossfade_lab.cluster import CRDS, ApiServer
 from crossfade_lab.cluster.conformance import play, steps
 
 FOLDER = Path(__file__).parent / "conformance"
+PRODUCT = Path(__file__).parents[2] / "deploy" / "crds"
 RECORDING = FOLDER / "answers.json"
 SCRIPT = steps(FOLDER / "steps.yaml")
 RECORDED = {answer["name"]: answer for answer in json.loads(RECORDING.read_text())}
@@ -33,7 +34,7 @@ def _by_name(answers):
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def emulated():
     async with ApiServer() as server:
-        await server.apply(CRDS)
+        await server.apply(CRDS, PRODUCT)
         async with server.client() as client:
             yield _by_name(await play(client, SCRIPT, "conformance"))
 
@@ -52,6 +53,7 @@ def test_the_emulator_answers_as_the_real_server_did(emulated, name):
 
 @pytest.mark.asyncio(loop_scope="session")
 async def test_the_real_server_answers_as_it_did_when_it_was_recorded(real_cluster):
+    await real_cluster.apply(PRODUCT)
     async with real_cluster.client() as client:
         answers = await play(client, SCRIPT, f"conformance-{uuid.uuid4().hex[:6]}")
     if os.environ.get("CROSSFADE_RECORD"):

@@ -6,7 +6,7 @@ import stat
 import pytest
 import yaml
 
-from crossfade_lab.cluster import CRDS, ApiServer, Client, Rule, Status, seldon_admission
+from crossfade_lab.cluster import CRDS, ApiServer, Client, Rule, Status, seldon_admission, serve
 from crossfade_lab.cluster.documents import JSON_PATCH, MERGE_PATCH
 
 NAMESPACE = "ns-production"
@@ -276,6 +276,19 @@ async def test_a_hook_may_come_while_the_server_runs(emulator):
 
     with pytest.raises(Status, match="no CREATE today"):
         await emulator.apply(a_deployment(100, 0))
+
+
+async def test_serve_says_when_it_is_ready_and_goes_when_cancelled():
+    ready = asyncio.get_running_loop().create_future()
+    serving = asyncio.create_task(serve(0, [CRDS], ready.set_result, token="s3cret"))
+    server = await asyncio.wait_for(ready, 5)
+    async with server.client() as client:
+        assert (await client.request("GET", "/apis/split.smi-spec.io/v1alpha2")).status == 200
+        serving.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await serving
+        with pytest.raises(OSError, match="onnect"):
+            await client.request("GET", "/readyz")
 
 
 def test_the_shipped_rule_ignores_other_kinds():
