@@ -3,8 +3,10 @@
 The original waits for a whole batch before it fetches again, spins where the consumer is missing,
 and blocks its event loop once the client is closed (upstream #2563, #3091). It also creates a
 missing durable with defaults, whatever `declare` says. This one keeps a window of messages in
-work, backs off in trouble, binds and never creates. It patches two private methods by name, so
-the version is pinned and `tests/bus/test_pulling.py` kills the consumer and the connection.
+work, backs off in trouble, binds and never creates. nats-py's `fetch` is left out as well: it
+hands a message over only when its batch is complete or the next one comes, up to its timeout
+later. Private methods of both are used by name, so the versions are pinned and
+`tests/bus/test_pulling.py` kills the consumer and the connection.
 """
 
 from __future__ import annotations
@@ -12,13 +14,16 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import suppress
 from typing import Any
 
 import nats.errors
+import nats.js.errors
+import orjson
 from faststream.nats.subscriber.usecases import PullStreamSubscriber
 from nats.aio.msg import Msg
+from nats.js import JetStreamContext
 
 from crossfade.runtime.lanes import Lanes, lane_of
 
@@ -27,6 +32,8 @@ log = logging.getLogger(__name__)
 WINDOW = 128
 FIRST_PAUSE = 0.1
 LONGEST_PAUSE = 5.0
+LATE_SECONDS = 0.5
+HEARTBEAT, EMPTY, EXPIRED = "100", "404", "408"
 keep_alive_seconds = 10.0
 pulses: dict[str, float] = {}
 """When each durable was last known to answer, on the monotonic clock."""
@@ -56,15 +63,13 @@ async def _pull(self: PullStreamSubscriber, cb: Callable[[Msg], Awaitable[Any]])
     name = f"{self.extra_options['stream']}/{self.extra_options['durable']}"
     window, pause = Window(WINDOW, cb), FIRST_PAUSE
     alive = asyncio.ensure_future(window.keep_alive())
+    pulses[name] = time.monotonic()  # it answered when it was bound, just now
     try:
         while self.running and self.subscription:
             free = await window.room()
             try:
-                messages = await self.subscription.fetch(
-                    batch=free, timeout=self.pull_sub.timeout
-                )
-            except (nats.errors.TimeoutError, TimeoutError):
-                messages = []
+                async for message in _ask(self.subscription, free, self.pull_sub.timeout or 5):
+                    window.start(message)
             except (nats.errors.Error, ConnectionError) as error:
                 log.debug("pull failed", extra={"durable": name, "error": repr(error)})
                 await asyncio.sleep(pause)
@@ -72,11 +77,31 @@ async def _pull(self: PullStreamSubscriber, cb: Callable[[Msg], Awaitable[Any]])
                 continue
             if self.connection.is_connected:
                 pulses[name], pause = time.monotonic(), FIRST_PAUSE
-            for message in messages:
-                window.start(message)
     finally:
         await window.drain()
         alive.cancel()
+
+
+async def _ask(
+    pull: JetStreamContext.PullSubscription, batch: int, seconds: float
+) -> AsyncIterator[Msg]:
+    """Each message the moment it comes, until one request is used up or has expired."""
+    request = {"batch": batch, "expires": round(seconds * 1_000_000_000)}
+    await pull._nc.publish(pull._nms, orjson.dumps(request), pull._deliver)
+    end = time.monotonic() + seconds + LATE_SECONDS
+    while batch and (left := end - time.monotonic()) > 0:
+        try:
+            message = await pull._sub.next_msg(left)
+        except (nats.errors.TimeoutError, TimeoutError):
+            return
+        status = (message.headers or {}).get("Status")
+        if status in (EMPTY, EXPIRED):
+            return
+        if status is None:
+            batch -= 1
+            yield message
+        elif status != HEARTBEAT:
+            raise nats.js.errors.APIError.from_msg(message)
 
 
 class Window:
