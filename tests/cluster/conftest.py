@@ -1,5 +1,7 @@
 """Clusters for tests: the emulator always, the real API server where it is installed."""
 
+import asyncio
+
 import pytest
 import pytest_asyncio
 
@@ -12,6 +14,20 @@ async def emulator():
     async with ApiServer(admission=[seldon_admission]) as server:
         await server.apply(CRDS)
         yield server
+
+
+@pytest.fixture
+def until_watched():
+    """`await until_watched(server, (group, plural))`: until somebody watches there."""
+
+    async def wait(server, place):
+        for _ in range(500):
+            if server.store.listeners(place):
+                return
+            await asyncio.sleep(0.01)
+        raise AssertionError(f"nobody watches {place}")
+
+    return wait
 
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")

@@ -182,11 +182,11 @@ async def test_a_stopped_server_comes_back_on_its_port_with_its_objects(emulator
     assert answer.status == 200
 
 
-async def test_stopping_ends_open_watches_at_once(emulator):
+async def test_stopping_ends_open_watches_at_once(emulator, until_watched):
     path = "/api/v1/namespaces?watch=1"
     async with emulator.client() as client:
         watching = asyncio.create_task(client.watch(path))
-        await asyncio.sleep(0.05)
+        await until_watched(emulator, ("", "namespaces"))
         await asyncio.wait_for(emulator.stop(), 2)
         lines = await watching
 
@@ -254,11 +254,10 @@ async def test_a_server_can_be_busy_once(emulator):
     assert answers[0].headers["retry-after"] == "1"
 
 
-async def test_a_watcher_that_went_away_is_forgotten(emulator):
+async def test_a_watcher_that_went_away_is_forgotten(emulator, until_watched):
     async with emulator.client() as client:
         watching = asyncio.create_task(client.watch("/api/v1/namespaces?watch=1"))
-        await asyncio.sleep(0.05)
-        assert emulator.store.listeners(("", "namespaces")) == 1
+        await until_watched(emulator, ("", "namespaces"))
         watching.cancel()
     for _ in range(50):
         if emulator.store.listeners(("", "namespaces")) == 0:

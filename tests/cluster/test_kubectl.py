@@ -13,6 +13,7 @@ from crossfade_lab.cluster.kubectl import find_kubectl
 
 CRDS = Path(__file__).parents[2] / "deploy" / "crds"
 SECONDS = 20
+SDEP = ("machinelearning.seldon.io", "seldondeployments")
 SEED: dict[str, Any] = {
     "apiVersion": "machinelearning.seldon.io/v1",
     "kind": "SeldonDeployment",
@@ -176,13 +177,14 @@ async def test_get_prints_the_columns_of_an_experiment(emulator, kubectl):
     ]
 
 
-async def test_get_watch_prints_a_line_for_each_change(emulator, kubectl):
+async def test_get_watch_prints_a_line_for_each_change(emulator, kubectl, until_watched):
     await emulator.apply(SEED)
-    watch = ("get", "sdep", "-w", "--output-watch-events", "--request-timeout=2s")
+    watch = ("get", "sdep", "-w", "--output-watch-events", "--request-timeout=15s")
     watching = asyncio.create_task(kubectl(*watch))
-    await asyncio.sleep(0.8)
+    await until_watched(emulator, SDEP)
     await emulator.apply({**SEED, "metadata": {**SEED["metadata"], "labels": {"a": "b"}}})
     await emulator.delete("SeldonDeployment", "default", "iris")
+    emulator.hang_up()
 
     _, out, _ = await watching
 
@@ -195,12 +197,14 @@ async def test_get_watch_prints_a_line_for_each_change(emulator, kubectl):
     ]
 
 
-async def test_wait_sees_a_condition_that_is_there_and_one_that_comes(emulator, kubectl):
+async def test_wait_sees_a_condition_that_is_there_and_one_that_comes(
+    emulator, kubectl, until_watched
+):
     await emulator.apply(SEED)
     await asyncio.wait_for(kubectl("wait", "--for=condition=Established", "crd", "--all"), 5)
     patient = "--for=jsonpath={.metadata.labels.done}=yes"
     waiting = asyncio.create_task(kubectl("wait", patient, "sdep/iris", "--timeout=5s"))
-    await asyncio.sleep(0.5)
+    await until_watched(emulator, SDEP)
     await emulator.apply({**SEED, "metadata": {**SEED["metadata"], "labels": {"done": "yes"}}})
 
     code, out, err = await waiting

@@ -314,7 +314,9 @@ async def test_a_port_in_use_is_an_error():
                 pass
 
 
-async def test_a_definition_that_goes_takes_its_objects_and_watches_along(emulator):
+async def test_a_definition_that_goes_takes_its_objects_and_watches_along(
+    emulator, until_watched
+):
     thing = {
         "apiVersion": "split.smi-spec.io/v1alpha2",
         "kind": "TrafficSplit",
@@ -325,7 +327,7 @@ async def test_a_definition_that_goes_takes_its_objects_and_watches_along(emulat
     path = "/apis/split.smi-spec.io/v1alpha2/trafficsplits"
     async with emulator.client() as client:
         watching = asyncio.create_task(client.watch(f"{path}?watch=1&timeoutSeconds=9"))
-        await asyncio.sleep(0.05)
+        await until_watched(emulator, ("split.smi-spec.io", "trafficsplits"))
         await emulator.delete("CustomResourceDefinition", "", "trafficsplits.split.smi-spec.io")
         events = await asyncio.wait_for(watching, 2)
         answer = await client.request("GET", path)
