@@ -170,9 +170,18 @@ def _retry_after(head: Mapping[str, str], otherwise: float) -> float:
 
 def _answer(status: int, text: bytes, what: str) -> dict[str, Any]:
     if status < 300:
-        found = orjson.loads(text) if text else {}
-        return found if isinstance(found, dict) else {"value": found}
+        return _object(text, what)
     raise _errors(status)(f"{what}: {_words(text) or f'HTTP {status}'}")
+
+
+def _object(text: bytes, what: str) -> dict[str, Any]:
+    try:
+        found = orjson.loads(text) if text else {}
+    except orjson.JSONDecodeError as error:
+        # A login page or a proxy's greeting: whatever answers there is not the API.
+        shown = text[:80].decode(errors="replace")
+        raise Unreachable(f"{what}: the answer is no JSON but {shown!r}") from error
+    return found if isinstance(found, dict) else {"value": found}
 
 
 def _errors(status: int) -> type[Exception]:

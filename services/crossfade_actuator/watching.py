@@ -41,6 +41,8 @@ class Watcher:
     queue: Queue
     seen: dict[str, str] = field(default_factory=dict)
     """By uid: the generation and the command annotation that were queued last."""
+    names: dict[str, tuple[str, str]] = field(default_factory=dict)
+    """By uid: namespace and name."""
 
     async def watch(self) -> None:
         """List and watch for ever."""
@@ -58,13 +60,19 @@ class Watcher:
         items, version = await self.cluster.list_experiments()
         present = {str(item["metadata"]["uid"]) for item in items}
         for uid in [known for known in self.seen if known not in present]:
-            await self._gone(uid)
+            if not await self._still_there(uid):
+                await self._gone(uid)
         for item in items:
             await self._noticed(item)
         async for event in self.cluster.watch_experiments(version):
             if event.get("type") == "ERROR":
                 return  # too old a version, most often: list again
             await self._happened(event)
+
+    async def _still_there(self, uid: str) -> bool:
+        """Whether an Experiment exists; a list from a server's cache may be older than a watch."""
+        found = await self.cluster.get_experiment(*self.names[uid])
+        return found is not None and str(found["metadata"]["uid"]) == uid
 
     async def _happened(self, event: Mapping[str, Any]) -> None:
         item = event["object"]
@@ -74,12 +82,15 @@ class Watcher:
             await self._noticed(item)
 
     async def _noticed(self, item: Mapping[str, Any]) -> None:
+        if _ended(item):
+            return
         meta = item["metadata"]
         uid, generation = str(meta["uid"]), meta.get("generation", 1)
         verb = (meta.get("annotations") or {}).get(COMMAND, "")
         mark = f"{generation}/{verb}"
         if self.seen.get(uid) == mark:
             return
+        self.names[uid] = (meta["namespace"], meta["name"])
         if self.seen.get(uid, "").partition("/")[0] != str(generation):
             body = orjson.dumps(_as_kept(item))
             await self.queue.command("start-experiment", body, f"{uid}/{generation}")
@@ -96,6 +107,16 @@ class Watcher:
     async def _gone(self, uid: str) -> None:
         await self.queue.command("deleted", orjson.dumps({"uid": uid}), f"{uid}/deleted")
         self.seen.pop(uid, None)
+        self.names.pop(uid, None)
+
+
+def _ended(item: Mapping[str, Any]) -> bool:
+    """Whether a run is over: it stays so, however it is edited, even with our own state lost.
+
+    Source: v2alpha2 §3.2; to run again, delete and create.
+    """
+    conditions = (item.get("status") or {}).get("conditions") or ()
+    return any(c.get("type") == "Completed" and c.get("status") == "True" for c in conditions)
 
 
 def _as_kept(item: Mapping[str, Any]) -> dict[str, Any]:

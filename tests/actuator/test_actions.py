@@ -224,6 +224,8 @@ def test_conditions_of_tasks(expression, expected):
         "Name.__class__",
         "CandidateWon(",
         "open('/etc/passwd')",
+        "1 / 0 == 1",
+        "Name[9] == 'x'",
         "x",
     ],
 )

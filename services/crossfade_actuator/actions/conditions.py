@@ -19,6 +19,10 @@ from crossfade_actuator.actions.port import TaskFailed
 LONGEST = 1000
 _TERNARY = re.compile(r"^(?P<test>[^?]+)\?(?P<yes>[^:]+):(?P<no>.+)$")
 _MATCHES = re.compile(r"""(?P<left>[\w.()\[\]]+)\s+matches\s+(?P<right>"[^"]*"|'[^']*')""")
+_UNREADABLE = (
+    *(SyntaxError, TypeError, LookupError, AttributeError),
+    *(ValueError, ArithmeticError, RecursionError),
+)
 _LITERALS = {"nil": None, "null": None, "true": True, "false": False}
 
 
@@ -57,7 +61,7 @@ def holds(expression: str, context: Context) -> bool:
     )
     try:
         found = evaluator.eval(_in_python(expression))
-    except (InvalidExpression, SyntaxError, TypeError, KeyError, AttributeError) as error:
+    except (InvalidExpression, *_UNREADABLE) as error:
         raise TaskFailed(f"if: {expression!r} cannot be evaluated: {error}") from error
     if not isinstance(found, bool):
         raise TaskFailed(f"if: {expression!r} gives {found!r}, right is true or false")

@@ -1,0 +1,151 @@
+"""Watching Experiments: what is queued, and what an API server's bad days change about it."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import orjson
+import pytest
+
+from crossfade.errors import Unreachable
+from crossfade.resources.yaml import load_documents
+from crossfade_actuator.watching import Watcher
+
+IRIS = Path(__file__).parents[2] / "deploy/examples/iris-single"
+
+
+def an_experiment(name="exp"):
+    found = load_documents((IRIS / "experiment.yaml").read_text())[0]
+    return found | {"metadata": {"name": name, "namespace": "default"}}
+
+
+@dataclass
+class Queue:
+    """The command queue: once per id; `away` for as many calls."""
+
+    kept: dict = field(default_factory=dict)
+    away: int = 0
+
+    async def command(self, verb, body, id):
+        if self.away:
+            self.away -= 1
+            raise Unreachable("the broker is away")
+        self.kept.setdefault(id, (verb, orjson.loads(body)))
+
+    def verbs(self):
+        return [verb for verb, _ in self.kept.values()]
+
+    async def holds(self, count):
+        async with asyncio.timeout(10):
+            while len(self.kept) < count:
+                await asyncio.sleep(0.02)
+
+
+@pytest.fixture
+def queue():
+    return Queue()
+
+
+@pytest.fixture
+async def watchers(cluster, queue):
+    tasks = [asyncio.create_task(Watcher(cluster, queue).watch()) for _ in range(3)]
+    yield tasks
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
+
+
+async def test_three_watchers_queue_one_start_whose_id_is_uid_and_generation(
+    server, queue, watchers
+):
+    [made] = await server.apply(an_experiment())
+    await queue.holds(1)
+    await asyncio.sleep(0.2)
+    uid = made["metadata"]["uid"]
+    assert list(queue.kept) == [f"{uid}/1"]
+    verb, body = queue.kept[f"{uid}/1"]
+    assert (verb, body["metadata"]["uid"]) == ("start-experiment", uid)
+    assert "status" not in body
+
+
+async def test_a_deleted_experiment_is_told_once(server, queue, watchers):
+    [made] = await server.apply(an_experiment())
+    await queue.holds(1)
+    await server.delete("Experiment", "default", "exp")
+    await queue.holds(2)
+    uid = made["metadata"]["uid"]
+    assert queue.kept[f"{uid}/deleted"] == ("deleted", {"uid": uid})
+
+
+async def test_an_annotation_is_a_command(server, queue, watchers):
+    await server.apply(an_experiment())
+    await queue.holds(1)
+    asked = an_experiment()
+    asked["metadata"]["annotations"] = {"crossfade.io/command": "abort"}
+    await server.apply(asked)
+    await queue.holds(2)
+    verb, body = list(queue.kept.values())[-1]
+    assert (verb, body["requestedBy"]) == ("abort", "annotation crossfade.io/command")
+    assert queue.verbs() == ["start-experiment", "abort"]
+
+
+async def test_a_status_asks_for_nothing(server, cluster, queue, watchers):
+    [made] = await server.apply(an_experiment())
+    await queue.holds(1)
+    await cluster.patch_status("default", "exp", made["metadata"]["uid"], {"stage": "Running"})
+    await asyncio.sleep(0.2)
+    assert queue.verbs() == ["start-experiment"]
+
+
+async def test_a_run_that_is_over_is_not_begun_again_by_a_new_watcher(server, cluster, queue):
+    [made] = await server.apply(an_experiment())
+    over = [{"type": "Completed", "status": "True", "reason": "ExperimentCompleted"}]
+    uid = made["metadata"]["uid"]
+    await cluster.patch_status("default", "exp", uid, {"conditions": over})
+    await server.apply(an_experiment("other"))
+    task = asyncio.create_task(Watcher(cluster, queue).watch())
+    await queue.holds(1)
+    task.cancel()
+    assert [body["metadata"]["name"] for _, body in queue.kept.values()] == ["other"]
+
+
+async def test_what_happens_while_the_api_is_away_is_seen_after_it(server, queue, watchers):
+    await server.apply(an_experiment())
+    await queue.holds(1)
+    await server.stop()
+    await server.delete("Experiment", "default", "exp")
+    await server.apply(an_experiment("next"))
+    server.forget()
+    await server.start()
+    await queue.holds(3)
+    assert sorted(queue.verbs()) == ["deleted", "start-experiment", "start-experiment"]
+
+
+async def test_a_broker_that_is_away_loses_no_experiment(server, queue, watchers):
+    queue.away = 4
+    await server.apply(an_experiment())
+    await queue.holds(1)
+    assert queue.verbs() == ["start-experiment"]
+
+
+async def test_a_list_that_is_older_than_a_watch_ends_no_run(
+    server, cluster, queue, monkeypatch
+):
+    [made] = await server.apply(an_experiment())
+    watcher = Watcher(cluster, queue)
+    await watcher._noticed(made)
+
+    listed = asyncio.Event()
+
+    async def stale(self):
+        listed.set()
+        return [], "0"
+
+    monkeypatch.setattr(type(cluster), "list_experiments", stale)
+    task = asyncio.create_task(watcher.watch())
+    await listed.wait()
+    await asyncio.sleep(0.2)
+    task.cancel()
+    assert queue.verbs() == ["start-experiment"]
