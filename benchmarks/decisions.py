@@ -5,7 +5,8 @@
     python benchmarks/decisions.py --worlds c1,b2 --rules assured,Iter8
 
 `--json FILE` writes {scenario: {rule: {measure: value}}}. Every rule sees the same worlds;
-`assured` runs through the engine's own vectorised path. Long worlds (500 looks) get a quarter of the runs.
+`assured` runs through the engine's own vectorised path. Long worlds (500 looks) get a quarter of
+the runs.
 """
 
 from __future__ import annotations

@@ -14,7 +14,7 @@ from .distributions import ndtr
 
 QUARTER_EVENT = 0.25
 """h: continuity correction, in events, for shares under a limit."""
-LAST_THIRD, SECOND_HALF = -0.5, 0.1
+LAST_THIRD, SECOND_HALF = -0.5, 0.0
 """The z-values that the last third and the second half of a run must exceed by themselves.
 
 The specification has the first alone; the second keeps an effect that reverses at half-time
