@@ -1,0 +1,69 @@
+"""The evidence as it is told: one JSON entry for each candidate and claim.
+
+Numbers carry six digits; what is not finite is null. `estimate`, `low` and `high` are in the
+metric's unit, of a comparison candidate minus baseline; the interval is anytime-valid.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import fields
+from typing import Any
+
+from crossfade_analyzer.inference import CandidateFinding, ClaimFinding, Findings
+from crossfade_analyzer.policies.assured_steps import Step
+from crossfade_analyzer.policies.mapping import Mapped
+
+_NAMES = {
+    "chance_left": "chanceLeft",
+    "n_more": "nMore",
+    "log_e": "logE",
+    "log_alarm": "logAlarm",
+}
+_TOLD = tuple(
+    (field.name, _NAMES.get(field.name, field.name))
+    for field in fields(ClaimFinding)
+    if field.name not in ("claim", "candidate", "kind")
+)
+_DESCRIBED = ("estimate", "stale", "monitored", "violated", "proved")
+
+
+def entries(step: Step) -> tuple[dict[str, Any], ...]:
+    """Every entry of a step, candidate by candidate, the reward first."""
+    if step.findings is None:
+        return ()
+    by_name = {mapped.claim.name: mapped for mapped in step.mapping.criteria}
+    return tuple(
+        _entry(step.findings, candidate, claim, by_name[claim.claim])
+        for candidate in step.findings.candidates
+        for claim in candidate.claims
+    )
+
+
+def _entry(
+    findings: Findings, candidate: CandidateFinding, found: ClaimFinding, mapped: Mapped
+) -> dict[str, Any]:
+    entry: dict[str, Any] = {
+        "candidate": candidate.candidate,
+        "claim": found.claim,
+        "metric": mapped.ask.key,
+        "role": mapped.claim.role,
+        "kind": found.kind,
+        "verdict": candidate.verdict,
+        "pBest": _plain(candidate.p_best),
+    }
+    if mapped.ask.limit is not None:
+        entry[mapped.ask.side] = mapped.ask.limit
+    if not mapped.provable:
+        entry |= {name: _plain(getattr(found, name)) for name in _DESCRIBED}
+        return entry | {"proved": False, "lacks": mapped.field, "why": mapped.why}
+    entry |= {told: _plain(getattr(found, name)) for name, told in _TOLD}
+    if mapped.claim.paired:
+        entry["pBestBaseline"] = _plain(findings.p_best_baseline)
+    return entry
+
+
+def _plain(value: Any) -> Any:
+    if not isinstance(value, float):
+        return value
+    return float(f"{value:.6g}") if math.isfinite(value) else None
