@@ -13,10 +13,19 @@ from typing import Any, Protocol
 
 import orjson
 
+from crossfade.domain.facts import Edited
 from crossfade.domain.lifecycle import begin, refuse
 from crossfade.domain.runs import Plan, RunState
 from crossfade.errors import FieldError, Malformed, NotFound
-from crossfade.resources import Document, admit, condition_of, missing_metrics, split_body
+from crossfade.resources import (
+    Deadlines,
+    Decision,
+    Document,
+    admit,
+    condition_of,
+    missing_metrics,
+    split_body,
+)
 from crossfade.runtime.clock import Clock
 from crossfade.runtime.runs import Runs
 from crossfade.settings import ActuatorSettings
@@ -24,6 +33,8 @@ from crossfade_actuator.ledger import Ledger
 
 NAMES = uuid.UUID("6f0c7a9e-5d1b-4a52-9b4e-0d2c1f7ab3c4")
 """The namespace of derived uids."""
+APPROVAL_SECONDS = 86_400.0
+"""How long a gate waits where the document does not say."""
 CHAINED = 5
 """How deep sampleSize may refer to a metric that refers to a metric."""
 
@@ -83,6 +94,16 @@ class Admission:
         await self.ledger.enrol(state, document)
         return await self.ledger.load(uid)
 
+    async def edit(self, state: RunState, document: Document) -> RunState:
+        """The run under a new revision of its document, if it asks for anything else now."""
+        present = await self.runs.document(state.uid, state.revision)
+        if present.asks_the_same(document):
+            return state
+        revision = state.revision + 1
+        await self.ledger.keep_document(state.uid, revision, document)
+        fact = Edited(self.clock().timestamp(), revision, plan_of(document, self.settings))
+        return await self.ledger.apply(state.uid, fact)
+
     async def refuse(self, body: Mapping[str, Any], uid: str, error: Malformed) -> RunState:
         """A run that failed before it began, so that its resource's status can say why."""
         metadata = body.get("metadata") or {}
@@ -127,6 +148,8 @@ def _missing(
 def plan_of(document: Document, settings: ActuatorSettings) -> Plan:
     """What the lifecycle needs to know of a document."""
     names = tuple(version.name for version in document.versions)
+    decision = document.experiment.spec.decision or Decision()
+    deadlines = decision.deadlines or Deadlines()
     return Plan(
         baseline=names[0] if names else "",
         versions=names,
@@ -135,6 +158,8 @@ def plan_of(document: Document, settings: ActuatorSettings) -> Plan:
         interval_seconds=float(document.interval_seconds),
         moves_weights=document.moves_weights,
         actions=tuple(document.actions),
+        gates=tuple(decision.gates or ()),
+        approval_seconds=float(deadlines.approval or APPROVAL_SECONDS),
         phase_seconds=settings.phase_seconds,
         action_seconds=settings.action_seconds,
     )

@@ -110,6 +110,11 @@ class Converger:
             self.again.discard(uid)
             self.kick(uid)
 
+    def has_work(self, state: RunState) -> bool:
+        """Whether a look would find anything to do."""
+        unseen = self.show is not None and self.shown.get(state.uid) != _mark(state)
+        return bool(wanted(state).kind or state.outbox) or (unseen and not state.gone)
+
     async def close(self) -> None:
         """Stop looking; what is unfinished is found by the next look."""
         self.again.clear()
@@ -256,6 +261,11 @@ class Converger:
 
     def _now(self) -> float:
         return self.clock().timestamp()
+
+
+def _mark(state: RunState) -> str:
+    """Everything that a status shows changes with one of these."""
+    return f"{state.epoch}/{state.update_at}/{state.message}/{sorted(state.observed.items())}"
 
 
 def _objects(observed: Observation) -> tuple[dict[str, str], ...]:

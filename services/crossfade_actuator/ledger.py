@@ -68,14 +68,18 @@ class Ledger:
         The order matters: what a reader of the later keys needs is there before them.
         """
         if document is not None:
-            key = subjects.document_key(state.uid, state.revision)
-            await self._put_once(key, orjson.dumps(document.to_json()))
+            await self.keep_document(state.uid, state.revision, document)
         await self._put_once(subjects.open_key(state.uid), b"")
         await self._put_once(subjects.state_key(state.uid), encode(state))
         name = subjects.name_key(state.namespace, state.name)
         entry = await self.store.get(name)
         if entry is None or entry.value != state.uid.encode():
             await self.store.put(name, state.uid.encode(), entry.revision if entry else 0)
+
+    async def keep_document(self, uid: str, revision: int, document: Document) -> None:
+        """Keep a document for ever under its revision; the first one kept counts."""
+        key = subjects.document_key(uid, revision)
+        await self._put_once(key, orjson.dumps(document.to_json()))
 
     async def apply(self, uid: str, fact: Fact) -> RunState:
         """The state after a fact, stored; a fact that is known already changes nothing."""

@@ -12,22 +12,23 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any, Protocol
 
 import orjson
 
-from crossfade.domain.facts import Aborted, Assessed, Deleted, Overdue, TrialRead
+from crossfade.domain.facts import Approved, Assessed, Deleted, Overdue, TrialRead
 from crossfade.domain.runs import Phase, RunState
 from crossfade.errors import Conflict, FieldError, Malformed, NotFound
-from crossfade.events import Assessment, MetricSample, subjects
+from crossfade.events import Assessment, Incident, MetricSample, subjects
 from crossfade.events.samples import fatal
 from crossfade.resources import Document, split_body
 from crossfade.runtime.clock import Clock
 from crossfade.runtime.service import (
     NOTHING,
     Command,
+    DeadLetter,
     Deadline,
     Reaction,
     Request,
@@ -39,6 +40,7 @@ from crossfade.runtime.service import (
 from crossfade_actuator.admission import Admission, find_run, named, uid_of, with_uid
 from crossfade_actuator.converging import Converger
 from crossfade_actuator.ledger import Ledger
+from crossfade_actuator.verbs import FACTS, check
 
 log = logging.getLogger(__name__)
 
@@ -76,14 +78,13 @@ class Actuator:
             on(MetricSample, self.note_trial),
             on(Assessment, self.follow),
             on(Deadline, self.look_after),
+            on(DeadLetter, self.report),
         ]
 
     def requests(self) -> Sequence[Request]:
-        """A door for every verb; those that are not built yet say so by name."""
-        doors = {"start-experiment": self.ask_start, "abort": self.ask_abort}
-        return [
-            Request(verb, doors.get(verb, partial(_not_yet, verb))) for verb in subjects.VERBS
-        ]
+        """A door for every verb."""
+        doors = [Request(verb, partial(self.ask, verb)) for verb in FACTS]
+        return [Request("start-experiment", self.ask_start), *doors]
 
     def loops(self) -> Sequence[Callable[[], Awaitable[None]]]:
         """Watching Experiments, where there is a cluster."""
@@ -112,15 +113,13 @@ class Actuator:
             "warnings": list(document.warnings),
         }
 
-    async def ask_abort(self, body: bytes) -> Mapping[str, Any]:
-        """Queue the end of a run and answer which one it is."""
+    async def ask(self, verb: str, body: bytes) -> Mapping[str, Any]:
+        """Queue what is asked of a run, if it may be asked now, and answer which run it is."""
         namespace, name, uid, whole = named(body)
         state = await find_run(self.ledger, namespace, name, uid)
-        if state.over:
-            ended = f"{state.namespace}/{state.name} has ended already: {state.message}"
-            raise Malformed([FieldError("name", ended)])
-        asked = orjson.dumps(whole | {"uid": state.uid})
-        await self.queue.command("abort", asked, f"{state.uid}/{state.epoch}/abort")
+        check(verb, state, whole)
+        asked = orjson.dumps(whole | {"uid": state.uid, "epoch": state.epoch})
+        await self.queue.command(verb, asked, f"{state.uid}/{state.epoch}/{verb}")
         return {"accepted": True, "uid": state.uid, "errors": []}
 
     async def _identity(
@@ -140,12 +139,29 @@ class Actuator:
 
     async def obey(self, command: Command) -> Reaction:
         """Carry out a command of the queue."""
-        verbs = {"start-experiment": self._start, "abort": self._abort, "deleted": self._delete}
-        verb = verbs.get(command.verb)
-        if verb is None:
-            raise Malformed([FieldError("verb", _unknown(command.verb))])
-        await verb(command)
+        if command.verb == "start-experiment":
+            await self._start(command)
+        elif command.verb == "deleted":
+            await self._delete(command)
+        elif command.verb in FACTS:
+            await self._order(command)
+        else:
+            right = ", ".join(subjects.VERBS)
+            raise Malformed(
+                [FieldError("verb", f"found {command.verb!r}, right is one of {right}")]
+            )
         return NOTHING
+
+    async def _order(self, command: Command) -> None:
+        namespace, name, uid, whole = named(command.body)
+        state = await find_run(self.ledger, namespace, name, uid)
+        check(command.verb, state, whole)
+        fact = FACTS[command.verb](self._now(), whole)
+        if isinstance(fact, Approved) and state.gate == "start":
+            document = await self.converger.runs.document(state.uid, state.revision)
+            fact = replace(fact, document=document.to_json())
+        await self.ledger.apply(state.uid, fact)
+        self.converger.kick(state.uid)
 
     async def _start(self, command: Command) -> None:
         body, (experiment, _) = command.body, split_body(orjson.loads(command.body))
@@ -157,24 +173,33 @@ class Actuator:
                 uid, made = await self._identity(document, body)
                 body, experiment = with_uid(body, uid, made), made or experiment
             uid = uid_of(experiment, command.id)
-            if await self._known(uid):
-                return
-            document = await self.admission.examine(body)
-            if await self.admission.open_run(document) is not None:
-                return
-            state = await self.admission.start(document, uid)
+            state = await self._begin(body, uid)
         except Malformed as error:
             state = await self._refused(experiment, uid_of(experiment, command.id), error)
         self.converger.kick(state.uid)
 
-    async def _known(self, uid: str) -> bool:
-        """Whether this start is an echo of a run that is there, or of one that ended."""
+    async def _begin(self, body: bytes, uid: str) -> RunState:
+        """The run of this uid: there already, perhaps to be edited, or begun now."""
+        known = await self._known(uid)
+        if known is not None and known.over:
+            return known
+        document = await self.admission.examine(body)
+        if known is not None:
+            return await self.admission.edit(known, document)
+        older = await self.ledger.latest(document.namespace, document.name)
+        if older is not None and not older.over:
+            if self.admission.catalog is None:
+                return older  # the same start, sent twice under two ids
+            # A resource of this name with another uid: the older one was deleted.
+            await self.ledger.apply(older.uid, Deleted(self._now()))
+            self.converger.kick(older.uid)
+        return await self.admission.start(document, uid)
+
+    async def _known(self, uid: str) -> RunState | None:
         try:
-            await self.ledger.load(uid)
+            return await self.ledger.load(uid)
         except NotFound:
-            return False
-        self.converger.kick(uid)
-        return True
+            return None
 
     async def _refused(
         self, experiment: Mapping[str, Any], uid: str, error: Malformed
@@ -183,16 +208,12 @@ class Actuator:
         reasons = {getattr(e, "reason", "") for e in error.errors}
         if reasons == {"MetricUnavailable"} and delivery.get().attempt < METRIC_GRACE:
             raise Conflict(str(error)) from error
+        known = await self._known(uid)
+        if known is not None:
+            return known  # an edit that makes no sense: the run goes on as it was
         if not _own_uid(experiment):
             raise error  # no resource to say it on: set aside, and an incident
         return await self.admission.refuse(experiment, uid, error)
-
-    async def _abort(self, command: Command) -> None:
-        namespace, name, uid, whole = named(command.body)
-        state = await find_run(self.ledger, namespace, name, uid)
-        by, why = str(whole.get("requestedBy") or ""), str(whole.get("reason") or "")
-        await self.ledger.apply(state.uid, Aborted(self._now(), by, why))
-        self.converger.kick(state.uid)
 
     async def _delete(self, command: Command) -> None:
         uid = str(orjson.loads(command.body).get("uid"))
@@ -245,12 +266,27 @@ class Actuator:
                 continue
             if self._silent(state):
                 schedules.append(_clock_of(state))
-            self.converger.kick(uid)
+            if self.converger.has_work(state):
+                self.converger.kick(uid)
         return Reaction(schedules=schedules)
+
+    async def report(self, letter: DeadLetter) -> Reaction:
+        """A message that was set aside is an incident, of its run where it names one."""
+        uid, iteration = _origin(letter.id)
+        incident = Incident(
+            namespace=letter.namespace,
+            name=letter.name,
+            uid=uid,
+            iteration=iteration,
+            what_happened=f"set-aside-{letter.sequence}",
+            text=f"{letter.service} set aside {letter.subject}: {letter.reason}",
+            detail={"id": letter.id, "service": letter.service},
+        )
+        return Reaction([incident])
 
     def _silent(self, state: RunState) -> bool:
         since = self._now() - max(state.update_at, state.start_at)
-        running = state.phase is Phase.RUNNING and state.ending is None
+        running = state.phase is Phase.RUNNING and state.ending is None and not state.paused
         return running and since > SILENT_AFTER * state.plan.interval_seconds + 2
 
     def _now(self) -> float:
@@ -280,11 +316,8 @@ def _own_uid(experiment: Mapping[str, Any]) -> str:
     return str((experiment.get("metadata") or {}).get("uid") or "")
 
 
-async def _not_yet(verb: str, body: bytes) -> Mapping[str, Any]:
-    error = {"field": "verb", "message": f"{verb}: not yet"}
-    return {"accepted": False, "errors": [error]}
-
-
-def _unknown(verb: str) -> str:
-    known = verb in subjects.VERBS
-    return f"{verb}: not yet" if known else f"found {verb!r}, right is one of {subjects.VERBS}"
+def _origin(identity: str) -> tuple[str, int]:
+    """Run and iteration of an event's id; `-` and 0 for what is no event."""
+    uid, _, rest = identity.partition("/")
+    iteration = rest.partition("/")[0]
+    return (uid, int(iteration)) if iteration.isdigit() else ("-", 0)

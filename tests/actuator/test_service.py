@@ -11,10 +11,10 @@ import pytest
 
 from crossfade.domain.facts import Assessed
 from crossfade.domain.runs import Phase
-from crossfade.errors import Conflict, Malformed, Permanent, Unreachable
+from crossfade.errors import Conflict, Malformed, NotFound, Permanent, Unreachable
 from crossfade.events import Assessment, MetricSample, Reading
 from crossfade.runtime.runs import Runs
-from crossfade.runtime.service import Command, Deadline
+from crossfade.runtime.service import Command, DeadLetter, Deadline
 from crossfade.settings import ActuatorSettings
 from crossfade.testing import MemoryStore, Recorder
 from crossfade.testing.documents import a_document
@@ -329,7 +329,7 @@ async def test_abort_puts_everything_back_and_says_who_asked():
     uid = await stand.running()
     await stand.assess(uid, 1, {"b": 50, "c": 50})
     body = orjson.dumps({"namespace": "default", "name": "exp", "requestedBy": "ada"})
-    reply = await stand.actuator.ask_abort(body)
+    reply = await stand.actuator.ask("abort", body)
     assert (reply["accepted"], reply["uid"]) == (True, uid)
     await stand.actuator.obey(stand.queued.commands[-1])
     await stand.settled()
@@ -369,11 +369,154 @@ async def test_a_replica_that_died_before_saying_is_finished_by_another():
     assert stand.said("weight-change")[-1].iteration == 1
 
 
-@pytest.mark.parametrize("verb", ["pause", "resume", "promote", "approve", "reject"])
-async def test_a_verb_that_is_not_built_answers_so_by_name(verb):
-    doors = {request.verb: request for request in Stand().actuator.requests()}
-    reply = await doors[verb].answer(b"{}")
-    assert reply == {
-        "accepted": False,
-        "errors": [{"field": "verb", "message": f"{verb}: not yet"}],
-    }
+async def asked(stand, verb, **body):
+    reply = await stand.actuator.ask(verb, orjson.dumps({"name": "exp"} | body))
+    await stand.actuator.obey(stand.queued.commands[-1])
+    await stand.settled()
+    return reply
+
+
+async def test_a_paused_run_moves_nothing_until_it_is_resumed():
+    stand = Stand()
+    uid = await stand.running()
+    await asked(stand, "pause", requestedBy="ada", reason="lunch")
+    await stand.assess(uid, 1, {"b": 90, "c": 10})
+    assert stand.paper.history == []
+    await asked(stand, "resume")
+    await stand.assess(uid, 2, {"b": 90, "c": 10})
+    assert stand.paper.history == [{"b": 90, "c": 10}]
+    told = [(e.stage, e.reason, e.message) for e in stand.said("stage-change")][-2:]
+    assert told == [
+        ("Running", "Paused", "Paused by ada: lunch"),
+        ("Running", "Resumed", "Resumed"),
+    ]
+
+
+async def test_pausing_twice_in_one_iteration_is_two_events():
+    stand = Stand()
+    await stand.running()
+    for verb in ("pause", "resume", "pause"):
+        await asked(stand, verb)
+    assert [e.reason for e in stand.said("stage-change")][-3:] == [
+        "Paused",
+        "Resumed",
+        "Paused",
+    ]
+
+
+async def test_somebody_may_promote_a_version_by_hand():
+    stand = Stand()
+    uid = await stand.running()
+    await asked(stand, "promote", version="c", requestedBy="ada")
+    state = await stand.state(uid)
+    assert (state.outcome, state.winner, stand.paper.split) == (
+        "promoted",
+        "c",
+        {"b": 0, "c": 100},
+    )
+    assert stand.said("weight-change")[-1].cause == "promotion"
+
+
+@pytest.mark.parametrize(
+    ("verb", "body", "field", "told"),
+    [
+        ("resume", {}, "name", "only a paused experiment can be resumed; it is running"),
+        ("promote", {"version": "z"}, "version", "found 'z'; right is one of b, c"),
+        ("approve", {}, "name", "it does not wait for anybody's approval"),
+        ("pause", {"epoch": 1}, "epoch", "decided at epoch 1, the run is at 3 by now"),
+        ("abort", {"name": "nobody"}, "", "no experiment default/nobody has run here"),
+    ],
+)
+async def test_what_may_not_be_asked_now_is_refused_with_the_reason(verb, body, field, told):
+    stand = Stand()
+    await stand.running()
+    with pytest.raises((Malformed, NotFound)) as refused:
+        await stand.actuator.ask(verb, orjson.dumps({"name": "exp"} | body))
+    errors = getattr(refused.value, "errors", None)
+    assert told in str(refused.value)
+    assert errors is None or errors[0].field == field
+
+
+async def test_a_verb_for_a_run_that_has_ended_is_refused():
+    stand = Stand()
+    uid = await stand.running()
+    await stand.assess(uid, 15, {"b": 100, "c": 0}, verdict="rollback", final=True)
+    with pytest.raises(Malformed, match="has ended already"):
+        await stand.actuator.ask("abort", b'{"name":"exp"}')
+
+
+async def test_gates_wait_for_approval_at_the_start_and_before_promotion():
+    stand = Stand()
+    uid = await stand.running(decision={"policy": "iter8", "gates": ["start", "promote"]})
+    state = await stand.state(uid)
+    assert (state.phase, state.gate) == (Phase.WEIGHING, "start")
+    await asked(stand, "approve", requestedBy="ada")
+    running = [e for e in stand.said("stage-change") if e.stage == "Running"]
+    assert running[0].document is not None
+    await stand.assess(uid, 15, {"b": 5, "c": 95}, verdict="promote", final=True, winner="c")
+    assert (await stand.state(uid)).gate == "promote"
+    await asked(stand, "approve")
+    assert (await stand.state(uid)).outcome == "promoted"
+
+
+async def test_a_rejected_promotion_puts_everything_back():
+    stand = Stand()
+    uid = await stand.running(decision={"policy": "iter8", "gates": ["promote"]})
+    await stand.assess(uid, 15, {"b": 5, "c": 95}, verdict="promote", final=True, winner="c")
+    await asked(stand, "reject", reason="not on a Friday")
+    state = await stand.state(uid)
+    assert (state.outcome, stand.paper.split) == ("aborted", {"b": 100, "c": 0})
+    assert state.message.endswith("not on a Friday")
+
+
+async def test_a_gate_that_nobody_opens_aborts_the_run():
+    stand = Stand()
+    uid = await stand.running(
+        decision={"policy": "iter8", "gates": ["start"], "deadlines": {"approval": 60}}
+    )
+    stand.now = AT + timedelta(seconds=61)
+    await stand.actuator.look_after(Deadline(stand.now))
+    await stand.settled()
+    assert "nobody approved in time" in (await stand.state(uid)).message
+
+
+async def test_an_edited_document_counts_from_the_next_iteration_on():
+    stand = Stand()
+    uid = await stand.running()
+    body = orjson.loads(stand.queued.commands[-1].body)
+    body["experiment"]["spec"]["duration"]["iterationsPerLoop"] = 3
+    await stand.actuator.obey(Command("start-experiment", "again", orjson.dumps(body)))
+    await stand.settled()
+    state = await stand.state(uid)
+    assert (state.revision, state.plan.iterations) == (2, 3)
+    change = stand.said("stage-change")[-1]
+    assert (change.reason, change.revision) == ("SpecChanged", 2)
+    document = await Runs(stand.store).document(uid, 2)
+    assert document.iterations == 3
+
+
+async def test_an_edit_that_makes_no_sense_changes_nothing():
+    stand = Stand()
+    uid = await stand.running()
+    body = orjson.loads(stand.queued.commands[-1].body)
+    body["experiment"]["spec"]["duration"]["iterationsPerLoop"] = -1
+    await stand.actuator.obey(Command("start-experiment", "again", orjson.dumps(body)))
+    await stand.settled()
+    state = await stand.state(uid)
+    assert (state.revision, state.phase) == (1, Phase.RUNNING)
+
+
+async def test_a_message_that_was_set_aside_is_an_incident_of_its_run():
+    letter = DeadLetter(
+        "analyzer",
+        "u1/7/metric-sample",
+        "crossfade.event.metric-sample.ns.exp",
+        "no",
+        3,
+        "ns",
+        "exp",
+    )
+    reaction = await Stand().actuator.report(letter)
+    incident = reaction.events[0]
+    assert (incident.uid, incident.iteration, incident.name) == ("u1", 7, "exp")
+    assert incident.id == "u1/7/incident/set-aside-3/opened"

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
+from crossfade.domain.runs import Plan
+
 
 @dataclass(frozen=True, slots=True)
 class Fact:
@@ -90,6 +92,56 @@ class Aborted(Fact):
 
     by: str = ""
     reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Paused(Fact):
+    """Somebody asked that nothing is sampled or moved for now."""
+
+    by: str = ""
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Resumed(Fact):
+    """Somebody asked to go on."""
+
+    by: str = ""
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Promoted(Fact):
+    """Somebody decided for a version, whatever the evidence says."""
+
+    version: str
+    by: str = ""
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Approved(Fact):
+    """Somebody opened the gate."""
+
+    by: str = ""
+    reason: str = ""
+    document: dict[str, Any] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RejectedBy(Fact):
+    """Somebody kept the gate shut."""
+
+    by: str = ""
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Edited(Fact):
+    """The document was changed; the new revision counts from the next iteration on."""
+
+    revision: int
+    plan: Plan
 
 
 @dataclass(frozen=True, slots=True)

@@ -44,6 +44,9 @@ class Plan:
     interval_seconds: float
     moves_weights: bool = True
     actions: tuple[str, ...] = ()
+    gates: tuple[str, ...] = ()
+    """Of `start` and `promote`: what waits for somebody's approval."""
+    approval_seconds: float = 86_400.0
     phase_seconds: float = 120.0
     action_seconds: float = 300.0
 
@@ -131,6 +134,9 @@ class RunState:
     ending: Ending | None = None
     outcome: str = ""
     outbox: tuple[Announcement, ...] = ()
+    paused: bool = False
+    gate: str = ""
+    """The gate that the run stands at: `start`, `promote`, or none."""
     gone: bool = False
     """The Experiment resource was deleted: there is no status to write."""
 

@@ -19,6 +19,7 @@ from crossfade.events import envelope, subjects
 from crossfade.runtime.publishing import NatsPublisher
 from crossfade.runtime.service import (
     Command,
+    DeadLetter,
     Deadline,
     Delivery,
     OutOfOrder,
@@ -122,8 +123,26 @@ def read(message: Msg) -> object | None:
         return Deadline(stored_at)
     if message.subject.startswith("crossfade.tick."):
         return Tick(*subjects.experiment_of(message.subject), stored_at, message.data)
+    if message.subject.startswith("crossfade.deadletter."):
+        return _dead_letter(message)
     verb = message.subject.rpartition(".")[2]
     return Command(verb, _id(message), message.data)
+
+
+def _dead_letter(message: Msg) -> DeadLetter:
+    head = message.headers or {}
+    subject = head.get("crossfade-subject", "")
+    named = subject.startswith(("crossfade.event.", "crossfade.tick."))
+    namespace, name = subjects.experiment_of(subject) if named else ("", "")
+    return DeadLetter(
+        message.subject.rpartition(".")[2],
+        head.get("crossfade-id", ""),
+        subject,
+        head.get("crossfade-reason", ""),
+        message.metadata.sequence.stream,
+        namespace,
+        name,
+    )
 
 
 def _id(message: Msg) -> str:

@@ -114,6 +114,19 @@ class Deadline:
 
 
 @dataclass(frozen=True, slots=True)
+class DeadLetter:
+    """A message that a service set aside, with its reason; `id` is the message's own."""
+
+    service: str
+    id: str
+    subject: str
+    reason: str
+    sequence: int
+    namespace: str = ""
+    name: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Request:
     """A door that answers: `verb` and a function from the body to the JSON of the reply."""
 

@@ -58,6 +58,7 @@ DURABLES: Mapping[str, tuple[Durable, ...]] = {
             subjects.EVENTS, "actuator", _kinds("metric-sample", "assessment", "action-outcome")
         ),
         Durable(subjects.CLOCK, "actuator", (subjects.DEADLINE,)),
+        Durable(subjects.DEADLETTERS, "actuator", ("crossfade.deadletter.*",)),
     ),
     "notifier": (Durable(subjects.EVENTS, "notifier", _kinds(*CATALOGUE)),),
     "console": (),

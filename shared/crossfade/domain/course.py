@@ -1,0 +1,189 @@
+"""Course: what happens to a run by itself, from its admission to its end."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from crossfade.domain.facts import (
+    Acquired,
+    ActionDone,
+    Assessed,
+    Deleted,
+    Fought,
+    Overdue,
+    Shifted,
+    TargetLost,
+    TrialRead,
+    WeightsRead,
+)
+from crossfade.domain.moves import (
+    abort,
+    advance,
+    ask_approval,
+    begin_running,
+    complete,
+    due,
+    end,
+    enter,
+    fail,
+    launch,
+    read,
+    want,
+)
+from crossfade.domain.runs import (
+    Ending,
+    Phase,
+    RunState,
+)
+
+
+def acquire(state: RunState, fact: Acquired) -> RunState:
+    """The target is held: start actions first, else the trial reading."""
+    held = state.marked("TargetAcquired", True, "TargetAcquired", "", fact.at)
+    if "start" in state.plan.actions:
+        return launch(enter(held, Phase.STARTING, fact.at), "start", fact.at)
+    return read(enter(held, Phase.READING, fact.at), fact.at)
+
+
+def after_start(state: RunState, fact: ActionDone) -> RunState:
+    """Start actions are done: read every metric once, or fail."""
+    if not fact.ok:
+        return fail(state, "HandlerFailed", "Start actions failed", fact.at, fact.message)
+    return read(replace(state, phase=Phase.READING, action=""), fact.at)
+
+
+def after_trial(state: RunState, fact: TrialRead) -> RunState:
+    """The metrics can be read: look at the weights, or fail with metric and version."""
+    if fact.faults:
+        return fail(state, "MetricsUnreadable", "; ".join(fact.faults), fact.at)
+    return due(replace(state, phase=Phase.WEIGHING), fact.at)
+
+
+def after_weighing(state: RunState, fact: WeightsRead) -> RunState:
+    """The split as found is said; then the run runs, or waits at its first gate."""
+    if fact.fault:
+        told = f"Specification of version weightObjRef invalid: {fact.fault}"
+        return fail(state, "InvalidExperiment", told, fact.at)
+    found = replace(state, observed=fact.split, recommended=state.plan.baseline)
+    found = found.saying(
+        "weight-change", cause="found", observed=fact.split, objects=list(fact.objects)
+    )
+    if "start" in state.plan.gates:
+        return ask_approval(found, "start", fact.at)
+    return begin_running(found, fact.at, fact.document)
+
+
+def assess(state: RunState, fact: Assessed) -> RunState:
+    """An assessment: the split it asks for is wanted, the last one ends the run."""
+    if fact.iteration <= state.iteration or state.ending is not None or state.paused:
+        return state
+    seen = replace(
+        state,
+        iteration=fact.iteration,
+        analysis=fact.analysis,
+        winner=fact.winner,
+        recommended=fact.recommended or state.plan.baseline,
+        verdict=fact.verdict,
+        reasons=fact.reasons,
+    )
+    seen = seen.marked(
+        "Completed", False, "IterationUpdate", f"Completed Iteration {fact.iteration}", fact.at
+    )
+    if fact.iteration % state.plan.iterations_per_loop == 0:
+        seen = end_loop(seen, fact.at)
+    seen = want(seen, fact.split, "assessment", fact.at)
+    return advance(conclude(seen, fact) if fact.final else due(seen, fact.at), fact.at)
+
+
+def end_loop(state: RunState, at: float) -> RunState:
+    """A loop is over: say so, and run its action."""
+    loop = state.iteration // state.plan.iterations_per_loop
+    told = state.marked("Completed", False, "IterationUpdate", f"Completed Loop {loop}", at)
+    return launch(told, f"loop-{loop}", at) if "loop" in state.plan.actions else told
+
+
+def conclude(state: RunState, fact: Assessed) -> RunState:
+    """What the last assessment leads to: promotion, or everything back to the baseline."""
+    outcome = {"promote": "promoted", "rollback": "rolled-back"}.get(fact.verdict, fact.verdict)
+    if outcome == "promoted" and "promote" in state.plan.gates:
+        return ask_approval(state, "promote", fact.at)
+    return end(state, outcome, fact.at)
+
+
+def settle(state: RunState, fact: Shifted) -> RunState:
+    """The wanted split is in force: say it; any other is only noted."""
+    wanted = state.shift
+    if wanted is None or fact.observed != wanted.split:
+        return replace(state, observed=fact.observed)
+    told = state.saying(
+        "weight-change",
+        iteration=wanted.iteration,
+        cause=wanted.cause,
+        before=fact.before,
+        asked=wanted.split,
+        observed=fact.observed,
+        objects=list(fact.objects),
+        latencySeconds=round(fact.latency_seconds, 6),
+    )
+    return advance(replace(told, observed=fact.observed, shift=None, fights=0), fact.at)
+
+
+def fight(state: RunState, fact: Fought) -> RunState:
+    """Somebody else wrote: an incident. The next assessment asserts the split again."""
+    fights = state.fights + 1
+    told = replace(state, observed=fact.observed, fights=fights).saying(
+        "incident",
+        what="weights-fought-over",
+        state="opened",
+        text=fact.text,
+        detail={"times": fights},
+    )
+    # The next iteration asserts the split again; after three in a row nothing moves any more.
+    return advance(replace(told, shift=None), fact.at) if state.ending is None else told
+
+
+def lose_target(state: RunState, fact: TargetLost) -> RunState:
+    """The object that carries the weights is gone: the run fails."""
+    told = f"Failure redistributing weights: {fact.text}"
+    return fail(state, "WeightRedistributionFailed", told, fact.at)
+
+
+def after_action(state: RunState, fact: ActionDone) -> RunState:
+    """An action is done: go on, or fail with the task that failed."""
+    if fact.action != state.action:
+        return state
+    done = replace(state, action="")
+    if not fact.ok:
+        kind = fact.action.partition("-")[0].capitalize()
+        return fail(done, "HandlerFailed", f"{kind} actions failed", fact.at, fact.message)
+    return advance(done, fact.at) if state.phase is Phase.RUNNING else complete(done, fact.at)
+
+
+def delete(state: RunState, fact: Deleted) -> RunState:
+    """The resource is gone: the run ends where it stands."""
+    ending = Ending("aborted", "", "Experiment deleted")
+    return complete(replace(state, ending=ending, gone=True), fact.at)
+
+
+def overdue(state: RunState, fact: Overdue) -> RunState:
+    """The phase took too long: the run fails, or an unanswered gate aborts it."""
+    if not state.deadline or fact.at < state.deadline:
+        return state
+    if state.gate:
+        return abort(replace(state, gate=""), fact.at, "", "nobody approved in time")
+    reason, message = _OVERDUE[state.phase]
+    if state.phase is Phase.RUNNING and state.ending is not None:
+        reason = "WeightRedistributionFailed"
+        message = (
+            "Failure redistributing weights: the last split did not come into force in time"
+        )
+    return fail(state, reason, message, fact.at)
+
+
+_OVERDUE = {
+    Phase.STARTING: ("HandlerFailed", "Start actions failed"),
+    Phase.READING: ("MetricsUnreadable", "no trial reading came in time: is the collector up?"),
+    Phase.WEIGHING: ("InvalidExperiment", "the weights could not be read in time"),
+    Phase.RUNNING: ("AnalyticsServiceError", "no assessment came in time"),
+    Phase.FINISHING: ("HandlerFailed", "Finish actions failed"),
+}
