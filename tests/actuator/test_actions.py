@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass, field
+import os
+import signal
+import sys
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -143,6 +146,53 @@ async def test_what_a_task_leaves_in_the_background_is_ended_with_it():
     assert result.ok
     await asyncio.sleep(0.2)
     assert not alive(int(notes.outcomes[0].output))
+
+
+ACTUATOR = """
+import asyncio, sys
+from crossfade_actuator.actions.processes import Processes
+asyncio.run(Processes().execute(["bash", "-c", sys.argv[1]], {"PATH": "/usr/bin:/bin"}, 60))
+"""
+
+
+async def test_a_killed_actuator_takes_a_task_and_its_children_along(tmp_path):
+    pids = tmp_path / "pids"
+    script = (
+        f"sleep 600 & sleep 601 & echo $$ $! $(jobs -p) >{pids}.new; mv {pids}.new {pids}; wait"
+    )
+    argv = [sys.executable, "-c", ACTUATOR, script]
+    actuator = await asyncio.create_subprocess_exec(*argv)
+    async with asyncio.timeout(10):
+        while not pids.exists():
+            await asyncio.sleep(0.02)
+        started = [int(pid) for pid in pids.read_text().split()]
+        assert len(started) == 4
+        assert all(alive(pid) for pid in started)
+        actuator.kill()
+        await actuator.wait()
+    try:
+        async with asyncio.timeout(5):
+            while any(alive(pid) for pid in started):
+                await asyncio.sleep(0.02)
+    finally:
+        for pid in filter(alive, started):
+            os.kill(pid, signal.SIGKILL)
+
+
+async def test_a_manifest_is_promoted_by_the_kubectl_of_the_wheel(server, tmp_path):
+    manifest = tmp_path / "promoted.yaml"
+    manifest.write_text(
+        "{apiVersion: v1, kind: ConfigMap, metadata: {name: won}, data: {by: iris-v2}}"
+    )
+    kubeconfig = server.kubeconfig(tmp_path / "kubeconfig")
+    notes = Notes()
+    runner = Runner(Processes(), 30.0, kubeconfig)
+    task = a_task(task="common/promote-kubectl", **{"with": {"manifest": str(manifest)}})
+    result = await runner.run(
+        "finish", [task], replace(a_context(), namespace="default"), notes
+    )
+    assert result.ok, result.message
+    assert server.get("ConfigMap", "default", "won")["data"] == {"by": "iris-v2"}
 
 
 def alive(pid: int) -> bool:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import shutil
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,6 +15,8 @@ from crossfade_actuator.actions.port import Outcome, TaskFailed
 
 TAIL = 4000
 CHUNK = 1 << 14
+SWEEP = 'read -r _; kill -s KILL -- "-$1"'
+"""Ends a process group once our end of the pipe is closed, which our death does too."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +38,33 @@ class Processes:
                 stdout=asyncio.subprocess.PIPE,
                 stderr=asyncio.subprocess.STDOUT,
             )
-            return await _followed(child, seconds)
+            try:
+                async with _swept(child):
+                    return await _followed(child, seconds)
+            finally:
+                # Cancelled, late, or with children of its own: nothing of it stays behind.
+                await children.end(child)
+                children.end_group(child)
+
+
+@asynccontextmanager
+async def _swept(child: asyncio.subprocess.Process) -> AsyncIterator[None]:
+    """Let the child's own children die with us as well: the kernel kills the child only."""
+    sweeper = await asyncio.create_subprocess_exec(
+        *("/bin/sh", "-c", SWEEP, "crossfade-sweeper", str(child.pid)),
+        env={},
+        stdin=asyncio.subprocess.PIPE,
+        stdout=asyncio.subprocess.DEVNULL,
+        stderr=asyncio.subprocess.DEVNULL,
+        start_new_session=True,
+    )
+    try:
+        yield
+    finally:
+        await children.end(child)
+        with suppress(ProcessLookupError):
+            sweeper.kill()
+        await sweeper.wait()
 
 
 async def _followed(child: asyncio.subprocess.Process, seconds: float) -> Outcome:
@@ -47,10 +76,6 @@ async def _followed(child: asyncio.subprocess.Process, seconds: float) -> Outcom
     except TimeoutError:
         await children.end(child)
         return Outcome(False, f"{_text(tail)}\nended after {seconds:.0f} s", None)
-    finally:
-        # Cancelled, late, or with children of its own: nothing of it stays behind.
-        await children.end(child)
-        children.end_group(child)
     return Outcome(code == 0, _text(tail), code)
 
 
