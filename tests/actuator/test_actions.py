@@ -259,6 +259,8 @@ async def test_a_task_whose_condition_does_not_hold_is_skipped_and_counts_as_don
         ("!WinnerFound()", False),
         ('Name matches "^e.p$"', True),
         ('Name in ["exp", "other"]', True),
+        ('Name != "a ? b : c && !.d"', True),
+        ('Spec.VersionInfo.Candidates[0].Name == "c"', True),
         ("WinnerFound() ? Status.CompletedIterations == 4 : false", True),
     ],
 )

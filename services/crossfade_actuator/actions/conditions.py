@@ -18,7 +18,8 @@ from crossfade_actuator.actions.port import TaskFailed
 
 LONGEST = 1000
 _TERNARY = re.compile(r"^(?P<test>[^?]+)\?(?P<yes>[^:]+):(?P<no>.+)$")
-_MATCHES = re.compile(r"""(?P<left>[\w.()\[\]]+)\s+matches\s+(?P<right>"[^"]*"|'[^']*')""")
+_STRING = re.compile(r"""'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*\"""")
+_MATCHES = re.compile(r"(?P<left>[\w.()\[\]]+)\s+matches\s+(?P<right>_text\d+_)")
 _UNREADABLE = (
     *(SyntaxError, TypeError, LookupError, AttributeError),
     *(ValueError, ArithmeticError, RecursionError),
@@ -69,10 +70,19 @@ def holds(expression: str, context: Context) -> bool:
 
 
 def _in_python(expression: str) -> str:
-    text = expression.strip()
-    text = re.sub(
-        r"(?<![\w.)\]])\.(?=[A-Za-z])", "", text
-    )  # a leading dot names the experiment
+    strings: list[str] = []
+
+    def hidden(found: re.Match[str]) -> str:
+        strings.append(found[0])
+        return f"_text{len(strings) - 1}_"
+
+    text = _rewritten(_STRING.sub(hidden, expression.strip()))
+    return re.sub(r"\b_text(\d+)_", lambda found: strings[int(found[1])], text)
+
+
+def _rewritten(text: str) -> str:
+    # A leading dot names the experiment.
+    text = re.sub(r"(?<![\w.)\]])\.(?=[A-Za-z])", "", text)
     text = text.replace("&&", " and ").replace("||", " or ")
     text = re.sub(r"!(?!=)", " not ", text)
     text = _MATCHES.sub(r"matches(\g<left>, \g<right>)", text)
@@ -90,6 +100,8 @@ def _names(context: Context) -> dict[str, Any]:
 
 
 def _wrapped(value: Any) -> Any:
+    if isinstance(value, list):
+        return [_wrapped(item) for item in value]
     return Fields(value) if isinstance(value, Mapping) else value
 
 
