@@ -94,9 +94,16 @@ class Admission:
         await self.ledger.enrol(state, document)
         return await self.ledger.load(uid)
 
-    async def edit(self, state: RunState, document: Document) -> RunState:
-        """The run under a new revision of its document, if it asks for anything else now."""
+    async def edit(self, state: RunState, body: bytes) -> RunState:
+        """The run under a new revision of its document, if it asks for anything else now.
+
+        Metrics stay as they were when the run began (v2alpha2 §3.5), new ones are looked up.
+        """
         present = await self.runs.document(state.uid, state.revision)
+        experiment, given = split_body(_parsed(body))
+        kept = [metric.dump() for metric in present.metrics.values()]
+        whole = {"experiment": experiment, "metrics": [*given, *_others(kept, given)]}
+        document = await self.examine(orjson.dumps(whole))
         if present.asks_the_same(document):
             return state
         revision = state.revision + 1
@@ -134,6 +141,16 @@ class Admission:
                 break
             found |= news
         return found
+
+
+def _others(kept: Sequence[Mapping[str, Any]], given: Sequence[Any]) -> list[Mapping[str, Any]]:
+    named = {_place(metric) for metric in given if isinstance(metric, Mapping)}
+    return [metric for metric in kept if _place(metric) not in named]
+
+
+def _place(metric: Mapping[str, Any]) -> tuple[str, str]:
+    meta = metric.get("metadata") or {}
+    return str(meta.get("namespace") or "default"), str(meta.get("name"))
 
 
 def _missing(

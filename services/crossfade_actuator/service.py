@@ -181,11 +181,9 @@ class Actuator:
     async def _begin(self, body: bytes, uid: str) -> RunState:
         """The run of this uid: there already, perhaps to be edited, or begun now."""
         known = await self._known(uid)
-        if known is not None and known.over:
-            return known
-        document = await self.admission.examine(body)
         if known is not None:
-            return await self.admission.edit(known, document)
+            return known if known.over else await self.admission.edit(known, body)
+        document = await self.admission.examine(body)
         older = await self.ledger.latest(document.namespace, document.name)
         if older is not None and not older.over:
             if self.admission.catalog is None:
@@ -204,13 +202,13 @@ class Actuator:
     async def _refused(
         self, experiment: Mapping[str, Any], uid: str, error: Malformed
     ) -> RunState:
+        known = await self._known(uid)
+        if known is not None:
+            return known  # an edit that makes no sense: the run goes on as it was
         # Applied together with its metrics, an experiment may be seen a moment before them.
         reasons = {getattr(e, "reason", "") for e in error.errors}
         if reasons == {"MetricUnavailable"} and delivery.get().attempt < METRIC_GRACE:
             raise Conflict(str(error)) from error
-        known = await self._known(uid)
-        if known is not None:
-            return known  # an edit that makes no sense: the run goes on as it was
         if not _own_uid(experiment):
             raise error  # no resource to say it on: set aside, and an incident
         return await self.admission.refuse(experiment, uid, error)
