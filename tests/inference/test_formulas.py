@@ -153,7 +153,7 @@ def test_a_share_without_failures_has_a_one_sided_interval():
 
 
 def test_the_displayed_share_interval_is_the_inverted_mixture():
-    for n, x in ((50.0, 7.0), (1000.0, 3.0), (1e6, 9e3)):
+    for n, x in ((50.0, 7.0), (1000.0, 3.0), (1e6, 9e3), (1.0, 0.3), (10.0, 9.5)):
         for p in intervals.share(n, x, 0.05):
             log_mix = special.betaln(0.5 + x, 0.5 + n - x) - special.betaln(0.5, 0.5)
             log_e = log_mix - special.xlogy(x, p) - special.xlog1py(n - x, -p)

@@ -41,23 +41,20 @@ def betainc(a: float, b: float, x: float) -> float:
 
 def _fraction(a: float, b: float, x: float) -> float:
     """Continued fraction of the incomplete beta; √max(a, b) steps are enough."""
-    c, d = 1.0, 1.0 / _away(1.0 - (a + b) * x / (a + 1.0))
+    c, d = 1.0, 1.0 / ((1.0 - (a + b) * x / (a + 1.0)) or _TINY)
     h = d
     for m in range(1, 20_000):
-        even = m * (b - m) * x / ((a + 2 * m - 1) * (a + 2 * m))
-        d, c = 1.0 / _away(1.0 + even * d), _away(1.0 + even / c)
+        at = a + 2 * m
+        even = m * (b - m) * x / ((at - 1.0) * at)
+        d, c = 1.0 / ((1.0 + even * d) or _TINY), (1.0 + even / c) or _TINY
         h *= d * c
-        odd = -(a + m) * (a + b + m) * x / ((a + 2 * m) * (a + 2 * m + 1))
-        d, c = 1.0 / _away(1.0 + odd * d), _away(1.0 + odd / c)
-        h *= d * c
-        if abs(d * c - 1.0) < 1e-15:
+        odd = -(a + m) * (a + b + m) * x / (at * (at + 1.0))
+        d, c = 1.0 / ((1.0 + odd * d) or _TINY), (1.0 + odd / c) or _TINY
+        step = d * c
+        h *= step
+        if -1e-15 < step - 1.0 < 1e-15:
             break
     return h
-
-
-def _away(x: float) -> float:
-    """Keep a denominator of Lentz's method off zero."""
-    return x if abs(x) > _TINY else _TINY
 
 
 def stdtr(df: float, t: float) -> float:

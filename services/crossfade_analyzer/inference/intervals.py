@@ -1,12 +1,14 @@
 """What is displayed: anytime-valid intervals and e-values (§2.12); no decision reads them.
 
-Shares: exact beta-binomial mixture (a = b = ½), Howard et al. 2021, by bisection. Differences
-and means: the normal mixture, an asymptotic confidence sequence (Waudby-Smith et al. 2024).
+Shares: exact beta-binomial mixture (a = b = ½), Howard et al. 2021, inverted by Newton's method.
+Differences and means: the normal mixture, an asymptotic confidence sequence (Waudby-Smith et al.
+2024).
 """
 
 from __future__ import annotations
 
 import math
+from functools import lru_cache
 
 from .distributions import betainc, betaln, ndtr
 
@@ -19,24 +21,30 @@ def share(n: float, x: float, alpha: float) -> Interval:
     """Interval of a share after x events in n requests, valid at all looks together."""
     if n <= 0.0:
         return (0.0, 1.0)
-    line = math.log(1.0 / alpha) - betaln(0.5 + x, 0.5 + n - x) + _HALF
-
-    def outside(p: float) -> bool:
-        return -(x * math.log(p) + (n - x) * math.log1p(-p)) >= line
-
-    middle = (x + 0.5) / (n + 1.0)
-    low = 0.0 if x <= 0.0 else _edge(outside, 0.0, middle)
-    high = 1.0 if x >= n else _edge(outside, 1.0, middle)
+    level = betaln(0.5 + x, 0.5 + n - x) - _HALF - math.log(1.0 / alpha)
+    low = 0.0 if x <= 0.0 else _edge(n, x, level)
+    high = 1.0 if x >= n else 1.0 - _edge(n, n - x, level)
     return (low, high)
 
 
-def _edge(outside: object, far: float, near: float) -> float:
-    """The point between an excluded far end and an included near one; 45 halvings."""
-    assert callable(outside)
-    for _ in range(45):
-        middle = 0.5 * (far + near)
-        far, near = (middle, near) if outside(middle) else (far, middle)
-    return 0.5 * (far + near)
+def _edge(n: float, x: float, level: float) -> float:
+    """The smaller root p of x·log p + (n − x)·log(1 − p) = level; x > 0.
+
+    Newton's method in the logit, where the curve is concave and lies below its asymptote x·logit:
+    from the asymptote's root the steps climb and never overshoot.
+    """
+    logit = level / x
+    for _ in range(100):
+        p = _share_at(logit)
+        move = (level - x * logit + n * math.log1p(math.exp(min(logit, 700.0)))) / (x - n * p)
+        logit += move
+        if abs(move) <= 1e-12 * max(abs(logit), 1.0):
+            break
+    return _share_at(logit)
+
+
+def _share_at(logit: float) -> float:
+    return 1.0 / (1.0 + math.exp(-logit)) if logit > -700.0 else 0.0
 
 
 def difference(s: float, v: float, w: float, prior: float, alpha: float) -> Interval:
@@ -57,11 +65,16 @@ def log_evidence(s: float, v: float, prior: float) -> float:
     return 0.5 * math.log(prior / whole) + s * s / (2.0 * whole) + math.log(max(tail, 1e-300))
 
 
+@lru_cache(maxsize=256)
+def _prior_mass(p0: float) -> float:
+    return betainc(0.5, 0.5, p0)
+
+
 def share_log_evidence(n: float, x: float, p0: float) -> float:
     """Log e-value for "failures below p0": Beta(½, ½) restricted to (0, p0), exact."""
     if n <= 0.0:
         return 0.0
     a, b = 0.5 + x, 0.5 + n - x
-    inside = max(betainc(a, b, p0), 1e-300) / betainc(0.5, 0.5, p0)
+    inside = max(betainc(a, b, p0), 1e-300) / _prior_mass(p0)
     null = x * math.log(p0) + (n - x) * math.log1p(-p0)
     return betaln(a, b) - _HALF + math.log(inside) - null
