@@ -184,6 +184,7 @@ class Crew:
         return {
             "LANG": "C.UTF-8",
             **kept,
+            "TMPDIR": str(self._directory),  # gone with the world, even after a kill -9
             "CROSSFADE_LOG__FORMAT": "json",
             "CROSSFADE_HEALTH__PORT": "0",
             **self._settings,

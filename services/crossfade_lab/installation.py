@@ -33,7 +33,7 @@ from crossfade_lab.crew import SERVICES, Crew
 from crossfade_lab.examples import PROMETHEUS
 from crossfade_lab.world import World
 
-__all__ = ["Installation", "Via"]
+__all__ = ["Installation", "Via", "private"]
 
 Via = Literal["request", "event", "kubectl"]
 

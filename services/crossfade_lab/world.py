@@ -10,6 +10,7 @@ directory and is gone afterwards.
 from __future__ import annotations
 
 import asyncio
+import json
 import ssl
 import time
 from collections.abc import Awaitable, Collection
@@ -48,6 +49,7 @@ NEEDS: dict[PartName, tuple[PartName, ...]] = {
 """The parts, and which others each cannot do without."""
 
 PARTS = tuple(NEEDS)
+LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
 SCRAPES = 3
 SCRAPES_WITHIN_SECONDS = 40.0
 CHECKING_INTERVAL_SECONDS = 0.5  # a hundred predictions a second
@@ -196,8 +198,8 @@ class World:
             server.kubeconfig(self.kubeconfig)
             self.cluster, kind = server, "embedded"
         await self.cluster.apply(CRDS, deploy_folder() / "crds")
-        await self.cluster.apply(*self.example.cluster())
-        await self.cluster.apply(*self.example.metrics(corrected=self.corrected))
+        documents = self.example.cluster() + self.example.metrics(corrected=self.corrected)
+        await self.cluster.apply(*map(_as_by_kubectl, documents))
         real = kind == "real"
         what = "kube-apiserver and etcd" if real else "API server in this process"
         pids = self.cluster.pids if isinstance(self.cluster, ControlPlane) else ()
@@ -283,6 +285,14 @@ class World:
         took = time.monotonic() - began
         running = tuple(pid for pid in pids if pid is not None)
         self.parts[name] = Part(name, kind, what, address, took, running)
+
+
+def _as_by_kubectl(document: dict[str, Any]) -> dict[str, Any]:
+    """With the note that `kubectl apply` leaves, and warns of when the next one misses it."""
+    meta = document["metadata"]
+    note = json.dumps(document, separators=(",", ":")) + "\n"
+    notes = {**meta.get("annotations", {}), LAST_APPLIED: note}
+    return {**document, "metadata": {**meta, "annotations": notes}}
 
 
 async def _together(*starts: Awaitable[None]) -> None:
