@@ -338,3 +338,14 @@ def test_an_installation_chooses_what_a_document_leaves_unsaid(unsaid, decision,
     chosen = policies(AnalyzerSettings(default_policy=unsaid))
     assessment, _ = assess(chosen, document, {}, sample)
     assert (assessment.winner == "c") == (memory == "iter8")
+
+
+def test_what_is_remembered_is_the_engines_own_json():
+    document = a_provable(({"metric": "latency", "upperLimit": "250"}, ERRORS))
+    world, steps = World(document, **GOOD), AssuredPolicy().steps
+    world.split, memory = {"b": 60, "c": 40}, {}
+    for iteration in range(1, 5):
+        world.grow()
+        step = steps.take(document, memory, world.sample(iteration))
+        memory = step.memory
+        assert memory["evidence"] == orjson.loads(orjson.dumps(step.evidence.to_json()))

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import fields
+from operator import attrgetter
 from typing import Any
 
 from crossfade_analyzer.inference import CandidateFinding, ClaimFinding, Findings
@@ -25,6 +26,7 @@ _TOLD = tuple(
     for field in fields(ClaimFinding)
     if field.name not in ("claim", "candidate", "kind")
 )
+_FOUND = attrgetter(*(name for name, _ in _TOLD))
 _DESCRIBED = ("estimate", "stale", "monitored", "violated", "proved")
 
 
@@ -57,7 +59,8 @@ def _entry(
     if not mapped.provable:
         entry |= {name: _plain(getattr(found, name)) for name in _DESCRIBED}
         return entry | {"proved": False, "lacks": mapped.field, "why": mapped.why}
-    entry |= {told: _plain(getattr(found, name)) for name, told in _TOLD}
+    for (_, told), value in zip(_TOLD, _FOUND(found), strict=True):
+        entry[told] = _plain(value) if value.__class__ is float else value
     if mapped.claim.paired:
         entry["pBestBaseline"] = _plain(findings.p_best_baseline)
     return entry

@@ -1,23 +1,18 @@
-"""The analysis that v2alpha2 shows in `status.analysis`; source: its §1.3, §4.6 and §2.4."""
+"""The analysis that v2alpha2 shows in `status.analysis`; source: its §1.3, §4.6 and §2.4.
+
+Written as JSON at once: it is written at every sample, and `crossfade.resources.status.Analysis`
+reads it back.
+"""
 
 from __future__ import annotations
 
 from typing import Any
 
+from crossfade.domain import quantities
 from crossfade.domain.splits import Split
 from crossfade.events import MetricSample
 from crossfade.resources import Document
-from crossfade.resources.status import (
-    AggregatedMetrics,
-    Analysis,
-    VersionAssessments,
-    WeightsAnalysis,
-    Winner,
-    WinnerAssessment,
-    moment,
-    readings,
-    split_data,
-)
+from crossfade.resources.status import moment
 from crossfade_analyzer.policies.scores import Scores, Told
 
 PROVENANCE = "crossfade-analyzer"
@@ -28,37 +23,49 @@ def analysis(
     document: Document, sample: MetricSample, scores: Scores, split: Split
 ) -> dict[str, Any]:
     """The four blocks for one sample, as JSON."""
-    by = {"provenance": PROVENANCE, "timestamp": moment(sample.at)}
+    at = moment(sample.at)
     conformance = "weight computation is not applicable to a conformance experiment"
     weighing = str(Told(infos=("all ok",))) if split else conformance
     assessed = document.criteria.objectives is not None
-    return Analysis(
-        aggregated_metrics=AggregatedMetrics(
-            message=str(Told(errors=_errors(document, sample))),
-            data=readings(_values(document, sample)),
-            **by,
-        ),
-        version_assessments=VersionAssessments(
-            message=str(Told(scores.warnings)) if assessed else None, data=scores.met, **by
-        ),
-        winner_assessment=WinnerAssessment(
-            message=str(scores.told) if scores.told else None,
-            data=Winner(winner_found=scores.winner is not None, winner=scores.winner),
-            **by,
-        ),
-        weights=WeightsAnalysis(message=weighing, data=split_data(split), **by),
-    ).model_dump(mode="json", by_alias=True, exclude_none=True)
-
-
-def _values(document: Document, sample: MetricSample) -> dict[str, dict[str, float | None]]:
-    names = [version.name for version in document.versions]
+    met = {name: list(answers) for name, answers in scores.met.items()}
+    winner = {"winner": scores.winner} if scores.winner is not None else {}
     return {
-        ref: {name: sample.value(name, document.key(ref)) for name in names}
+        "aggregatedMetrics": _block(
+            at, str(Told(errors=_errors(document, sample))), _values(document, sample)
+        ),
+        "versionAssessments": _block(at, str(Told(scores.warnings)) if assessed else None, met),
+        "winnerAssessment": _block(
+            at,
+            str(scores.told) if scores.told else None,
+            {"winnerFound": bool(winner), **winner},
+        ),
+        "weights": _block(
+            at, weighing, [{"name": name, "value": value} for name, value in split.items()]
+        ),
+    }
+
+
+def _block(at: str, message: str | None, data: Any) -> dict[str, Any]:
+    said = {} if message is None else {"message": message}
+    return {"provenance": PROVENANCE, "timestamp": at, **said, "data": data}
+
+
+def _values(document: Document, sample: MetricSample) -> dict[str, Any]:
+    names = [version.name for version in document.versions]
+    read = {(reading.metric, reading.version): reading.value for reading in sample.readings}
+    return {
+        ref: {"data": {name: _value(read.get((document.key(ref), name))) for name in names}}
         for ref in document.references
     }
 
 
+def _value(value: float | None) -> dict[str, str]:
+    return {} if value is None else {"value": quantities.canonical(value)}
+
+
 def _errors(document: Document, sample: MetricSample) -> tuple[str, ...]:
+    if all(reading.value is not None for reading in sample.readings):
+        return ()
     written = {document.key(ref): ref for ref in document.references}
     return tuple(
         f"Error from metrics backend for metric: {written.get(reading.metric, reading.metric)}"

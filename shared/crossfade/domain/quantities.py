@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import math
 import re
+from decimal import ROUND_UP, Decimal
 from fractions import Fraction
+from functools import lru_cache
 from typing import Final
 
 _DECIMAL: Final = {
@@ -40,12 +42,17 @@ NANO: Final = Fraction(1, 10**9)
 
 def parse(text: str | int) -> Fraction:
     """The exact value of a quantity; `ValueError` says what was found and what would be right."""
-    found = None if isinstance(text, bool) else _FORM.fullmatch(_bounded(str(text)))
+    return _value("" if isinstance(text, bool) else _bounded(str(text)), _shown(text))
+
+
+@lru_cache(maxsize=1024)  # limits of documents are asked for at every sample
+def _value(text: str, shown: str) -> Fraction:
+    found = _FORM.fullmatch(text)
     if found is None:
         right = "a number such as 200, 0.01, 10m or 2k"
-        raise ValueError(f"{_shown(text)} is not a quantity; right would be {right}")
+        raise ValueError(f"{shown} is not a quantity; right would be {right}")
     if (exponent := int(found["exponent"] or 0)) and abs(exponent) > _FARTHEST:
-        raise ValueError(f"{_shown(text)} is out of range; exponents go from -200 to 200")
+        raise ValueError(f"{shown} is out of range; exponents go from -200 to 200")
     return Fraction(found["number"]) * _scale(found["suffix"] or "", exponent)
 
 
@@ -54,7 +61,7 @@ def canonical(x: Fraction | float | int) -> str:
 
     `0.0133525381` is `13352539n`, `133.38` is `133380m`, `5` is `5`, `2000` is `2k`.
     """
-    amount = _away_from_zero(exact(x) / NANO)
+    amount = _nanos(x) if isinstance(x, float) else _away_from_zero(exact(x) / NANO)
     power = -9
     while amount and amount % 1000 == 0 and power < 18:
         amount //= 1000
@@ -76,6 +83,13 @@ def exact(x: Fraction | float | int) -> Fraction:
             raise ValueError(f"{x} is not a quantity; right would be a finite number")
         return Fraction(repr(x))
     return Fraction(x)
+
+
+def _nanos(x: float) -> int:
+    """A float's nanos, away from zero; by decimal, ten times as fast as by fractions."""
+    if not math.isfinite(x):
+        raise ValueError(f"{x} is not a quantity; right would be a finite number")
+    return int(Decimal(repr(x)).scaleb(9).to_integral_value(ROUND_UP))
 
 
 def _away_from_zero(x: Fraction) -> int:
