@@ -171,7 +171,7 @@ def test_a_shortfall_of_a_fifth_is_found_within_a_dozen_intervals():
     rng, found = np.random.default_rng(11), []
     for _ in range(100):
         ratios = ratio_check.fresh(2)
-        for looks in range(1, 60):
+        for looks in range(1, 60):  # noqa: B007
             n = rng.multinomial(200, [0.6, 0.4])
             n[1] = rng.binomial(n[1], 0.8)
             ratios = ratio_check.step(ratios, [float(x) for x in n], (60, 40))

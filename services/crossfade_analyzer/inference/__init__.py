@@ -9,6 +9,7 @@ from .evidence import Evidence
 from .findings import CandidateFinding, ClaimFinding, Findings
 from .pacing import opening
 from .plan import Look, Plan
+from .prospects import Prospect, prospects
 from .steps import step
 
 __all__ = [
@@ -19,6 +20,8 @@ __all__ = [
     "Findings",
     "Look",
     "Plan",
+    "Prospect",
     "opening",
+    "prospects",
     "step",
 ]
