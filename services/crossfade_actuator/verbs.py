@@ -13,6 +13,7 @@ from typing import Any
 from crossfade.domain.facts import (
     Aborted,
     Approved,
+    Asked,
     Fact,
     Paused,
     Promoted,
@@ -25,18 +26,16 @@ from crossfade.errors import FieldError, Malformed
 Body = Mapping[str, Any]
 
 
-def _asked(kind: Callable[..., Fact]) -> Callable[[float, Body], Fact]:
+def _asked(kind: type[Asked]) -> Callable[[float, Body], Fact]:
     def fact(at: float, body: Body) -> Fact:
-        return kind(
-            at, by=str(body.get("requestedBy") or ""), reason=str(body.get("reason") or "")
-        )
+        return kind(at, str(body.get("requestedBy") or ""), str(body.get("reason") or ""))
 
     return fact
 
 
 def _promoted(at: float, body: Body) -> Fact:
     by, why = str(body.get("requestedBy") or ""), str(body.get("reason") or "")
-    return Promoted(at, version=str(body.get("version") or ""), by=by, reason=why)
+    return Promoted(at, by, why, str(body.get("version") or ""))
 
 
 FACTS: Mapping[str, Callable[[float, Body], Fact]] = MappingProxyType(

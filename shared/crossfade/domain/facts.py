@@ -87,53 +87,45 @@ class TargetLost(Fact):
 
 
 @dataclass(frozen=True, slots=True)
-class Aborted(Fact):
+class Asked(Fact):
+    """Somebody asked for something: who, and why."""
+
+    by: str = ""
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Aborted(Asked):
     """Somebody asked for the end."""
 
-    by: str = ""
-    reason: str = ""
-
 
 @dataclass(frozen=True, slots=True)
-class Paused(Fact):
+class Paused(Asked):
     """Somebody asked that nothing is sampled or moved for now."""
 
-    by: str = ""
-    reason: str = ""
-
 
 @dataclass(frozen=True, slots=True)
-class Resumed(Fact):
+class Resumed(Asked):
     """Somebody asked to go on."""
 
-    by: str = ""
-    reason: str = ""
-
 
 @dataclass(frozen=True, slots=True)
-class Promoted(Fact):
+class Promoted(Asked):
     """Somebody decided for a version, whatever the evidence says."""
 
-    version: str
-    by: str = ""
-    reason: str = ""
+    version: str = ""
 
 
 @dataclass(frozen=True, slots=True)
-class Approved(Fact):
+class Approved(Asked):
     """Somebody opened the gate."""
 
-    by: str = ""
-    reason: str = ""
     document: dict[str, Any] | None = None
 
 
 @dataclass(frozen=True, slots=True)
-class RejectedBy(Fact):
+class RejectedBy(Asked):
     """Somebody kept the gate shut."""
-
-    by: str = ""
-    reason: str = ""
 
 
 @dataclass(frozen=True, slots=True)
