@@ -62,11 +62,20 @@ def notifier(settings: Settings, opened: Connection) -> Service:
     )
 
 
+def console(settings: Settings, opened: Connection) -> Service:
+    """The console over the log."""
+    from crossfade.runtime.journal import Journal
+    from crossfade_console.service import Console
+
+    return Console(Journal(opened), NatsCommander(opened), settings.console)
+
+
 MAKERS: dict[str, Maker] = {
     "collector": collector,
     "analyzer": analyzer,
     "actuator": actuator,
     "notifier": notifier,
+    "console": console,
 }
 """In the order of the flow."""
 
