@@ -1,0 +1,101 @@
+"""Rules about addresses and secrets: whose weight, whose numbers, whose password."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from crossfade.resources import Document, Metric
+from crossfade_analyzer.linting.findings import Finding
+from crossfade_analyzer.linting.queries import asked
+
+_SECRET = re.compile(
+    r"authori[sz]ation|token|key|secret|password|cookie|credential", re.IGNORECASE
+)
+_PLACEHOLDER = re.compile(r"\$\{?[A-Za-z_]\w*\}?")
+_IN_URL = re.compile(
+    r"//[^/@\s]*:[^/@\s]+@|[?&](api[-_]?key|token|key|password)=[^&$]+", re.IGNORECASE
+)
+_ALWAYS = ("elapsedTime", "interval", "experiment", "namespace", "upperLimit", "lowerLimit")
+
+
+def paths_by_index(document: Document) -> Iterator[Finding]:
+    """A weight addressed by position belongs to whoever stands there after the next edit."""
+    for version in document.versions:
+        path = version.weight_obj_ref.field_path if version.weight_obj_ref else None
+        if path and re.search(r"\[\d+\]", path):
+            yield Finding(
+                "path-by-index",
+                "info",
+                _place(document, version.name),
+                f"{path} names a position: if somebody reorders the list, {version.name}'s weight "
+                "goes to another version",
+                "keep the order while the experiment runs, or give each version an object or "
+                "list of its own",
+            )
+
+
+def _place(document: Document, name: str) -> str:
+    names = [version.name for version in document.candidates]
+    at = f"candidates[{names.index(name)}]" if name in names else "baseline"
+    return f"spec.versionInfo.{at}.weightObjRef.fieldPath"
+
+
+def secrets_in_the_open(document: Document) -> Iterator[Finding]:
+    """A secret written into a Metric is readable to everybody who may read Metrics."""
+    for metric in asked(document):
+        for i, header in enumerate(metric.spec.header_templates or ()):
+            open_ = header.value.strip() and not _PLACEHOLDER.search(header.value)
+            if open_ and _SECRET.search(header.name):
+                where = f"{metric.key} spec.headerTemplates[{i}]"
+                yield _open(where, f"header {header.name} holds a secret in plain text")
+        if _IN_URL.search(metric.spec.url_template or ""):
+            yield _open(f"{metric.key} spec.urlTemplate", "the address holds a secret")
+
+
+def _open(where: str, reason: str) -> Finding:
+    mend = "put it into a Secret: secret, authType: Bearer or APIKey, and ${key} in its place"
+    return Finding("literal-secret", "error", where, reason, mend)
+
+
+def placeholders_never_filled(document: Document) -> Iterator[Finding]:
+    """Headers are filled in only with a secret and authType Bearer or APIKey (v2alpha2 §2.3)."""
+    for metric in asked(document):
+        filled = metric.spec.secret and metric.spec.auth_type in ("Bearer", "APIKey")
+        for i, header in enumerate(metric.spec.header_templates or ()):
+            if not filled and _PLACEHOLDER.search(header.value):
+                yield Finding(
+                    "header-not-filled",
+                    "error",
+                    f"{metric.key} spec.headerTemplates[{i}]",
+                    f"{header.name} is sent as written, placeholder and all",
+                    "give both secret and authType: Bearer or APIKey",
+                )
+
+
+def same_for_every_version(document: Document) -> Iterator[Finding]:
+    """A query that asks the same for every version compares a number with itself."""
+    if len(document.versions) < 2:
+        return
+    for metric in asked(document):
+        texts = {_filled(metric, v.name, v.values) for v in document.versions}
+        if len(texts) == 1 and (metric.spec.params or metric.spec.body):
+            yield Finding(
+                "same-for-all",
+                "error",
+                f"{metric.key} spec.params",
+                "the query is the same for every version: nothing is compared",
+                "use $name or a variable of versionInfo whose value differs between versions",
+            )
+
+
+def _filled(metric: Metric, name: str, values: dict[str, str]) -> str:
+    """The query of one version, as far as versions can differ."""
+    known = {"name": name} | values
+    text = "\n".join([*(p.value for p in metric.spec.params or ()), metric.spec.body or ""])
+
+    def fill(found: re.Match[str]) -> str:
+        key = found[0].strip("${}")
+        return found[0] if key in _ALWAYS else known.get(key, found[0])
+
+    return _PLACEHOLDER.sub(fill, text)
