@@ -173,7 +173,7 @@ class IrisRun:
     def _sample(self, iteration: int, split: dict[str, int], engaged: float) -> MetricSample:
         noise = (iteration * 7 % 5 - 2) / 100
         numbers = {
-            "request-count": (120.0 * iteration, 80.0 * iteration),
+            "request-count": self._requests(iteration),
             "user-engagement": (0.2 + noise / 10, (0.2 + noise / 10) * (engaged + noise)),
             "mean-latency": (18.4 + noise * 30, 16.1 + noise * 40),
             "p95-latency": (48.0 + noise * 90, 45.2 - noise * 90),
@@ -193,6 +193,12 @@ class IrisRun:
             split=split,
             readings=readings,
         )
+
+    def _requests(self, iteration: int) -> tuple[float, float]:
+        """Requests served so far: two hundred an interval, by the split in force and some luck."""
+        shares = [self.split(i)["iris-v2"] + (i * 5 % 7 - 3) for i in range(iteration)]
+        candidate = float(sum(2 * max(share, 0) for share in shares))
+        return 200.0 * iteration - candidate, candidate
 
     def _stage(self, stage: str, reason: str, message: str) -> StageChange:
         change = StageChange(uid=self.uid, stage=stage, reason=reason, message=message)

@@ -1,0 +1,207 @@
+"""The HTTP API: views as JSON, live streams, the log itself, and actions for whoever signed in."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import orjson
+from aiohttp import web
+
+from crossfade.errors import Unreachable
+from crossfade.runtime.clock import Clock
+from crossfade.runtime.service import Commander, EventLog
+from crossfade_console import openapi, streams
+from crossfade_console.projection import Projection, Run
+from crossfade_console.sessions import Sessions
+from crossfade_console.views import detail, row
+
+log = logging.getLogger(__name__)
+
+COMMAND_SECONDS = 10.0
+LARGEST_REASON = 500
+
+
+@dataclass(slots=True)
+class Api:
+    """The routes under `/api`."""
+
+    projection: Projection
+    log: EventLog
+    commander: Commander
+    sessions: Sessions
+    clock: Clock
+
+    def routes(self) -> list[web.RouteDef]:
+        """The routes."""
+        one = "/api/experiments/{namespace}/{name}"
+        return [
+            web.get("/api/experiments", self.experiments),
+            web.get("/api/events", self.rows),
+            web.get(one, self.experiment),
+            web.get(f"{one}/events", self.follow),
+            web.get(f"{one}/log", self.events),
+            web.post(f"{one}/actions", self.act),
+            web.get("/api/openapi.json", self.describe),
+        ]
+
+    async def experiments(self, request: web.Request) -> web.Response:
+        """Every experiment's latest run, the last changed first."""
+        rows = (row(run) for run in self.projection.latest())
+        wanted = {k: request.query[k] for k in ("phase", "namespace") if k in request.query}
+        found = [r for r in rows if all(r[k] == v for k, v in wanted.items())]
+        return answer({"experiments": found, "version": self.projection.version})
+
+    async def rows(self, request: web.Request) -> web.StreamResponse:
+        """The list, live."""
+        response = await streams.stream(request)
+        return await _until_left(response, streams.follow_list(response, self.projection))
+
+    async def experiment(self, request: web.Request) -> web.Response:
+        """One run whole."""
+        run = self._find(request)
+        return web.Response(body=whole(run, self.clock), content_type="application/json")
+
+    async def follow(self, request: web.Request) -> web.StreamResponse:
+        """One run, live."""
+        self._find(request)
+        response = await streams.stream(request)
+        following = streams.follow_run(
+            response, self.projection, lambda: self._look(request), self.clock
+        )
+        return await _until_left(response, following)
+
+    async def events(self, request: web.Request) -> web.StreamResponse:
+        """The log of an experiment as it is kept, one event a line."""
+        run = self._find(request)
+        wanted = request.query.get("id", "")
+        kind = "application/json" if wanted else "application/x-ndjson"
+        response = web.StreamResponse(headers={"Content-Type": kind})
+        await response.prepare(request)
+        known = run.known
+        async for logged in self.log.follow(
+            namespace=known.namespace, name=known.name, live=False
+        ):
+            if wanted in ("", logged.event.id):
+                said = {
+                    "id": logged.event.id,
+                    "type": logged.event.type,
+                    "time": logged.at.isoformat(),
+                    "sequence": logged.sequence,
+                    "data": logged.event.to_json(),
+                }
+                await response.write(orjson.dumps(said) + b"\n")
+            if wanted and wanted == logged.event.id:
+                break
+        return response
+
+    async def act(self, request: web.Request) -> web.Response:
+        """Ask for something in the name of whoever signed in."""
+        who = self.sessions.may_act(request)
+        if not who:
+            raise refusal(web.HTTPUnauthorized, "sign in first; then the page may act")
+        run = self._find(request)
+        asked = await _asked(request)
+        verb = _verb(asked)
+        _refuse_stale(asked, run)
+        try:
+            async with asyncio.timeout(COMMAND_SECONDS):
+                said = await self.commander.request(verb, _body(asked, run, who))
+        except (Unreachable, TimeoutError) as error:
+            told = f"nobody answers to {verb}: is the actuator up? ({error})"
+            raise refusal(web.HTTPServiceUnavailable, told) from error
+        log.info("asked for", extra={"verb": verb, "uid": run.known.uid, "by": who})
+        return answer(dict(said), 202 if said.get("accepted") else 422)
+
+    async def describe(self, request: web.Request) -> web.Response:
+        """The API's own description."""
+        return answer(openapi.document("1"))
+
+    def _look(self, request: web.Request) -> Run | None:
+        named = request.match_info
+        uid = request.query.get("uid", "")
+        return self.projection.find(named["namespace"], named["name"], uid)
+
+    def _find(self, request: web.Request) -> Run:
+        run = self._look(request)
+        if run is None:
+            named = request.match_info
+            told = f"no experiment {named['namespace']}/{named['name']} is known"
+            raise refusal(web.HTTPNotFound, told)
+        return run
+
+
+def whole(run: Run, clock: Clock) -> bytes:
+    """A run with its history and log, as JSON."""
+    view = orjson.dumps(detail(run, clock()))
+    lines = orjson.dumps(list(run.lines))
+    return (
+        b'{"view":' + view + b',"points":' + run.history.points() + b',"lines":' + lines + b"}"
+    )
+
+
+def answer(body: Mapping[str, Any], status: int = 200) -> web.Response:
+    """JSON."""
+    return web.Response(body=orjson.dumps(body), status=status, content_type="application/json")
+
+
+def refusal(kind: type[web.HTTPError], message: str, field: str = "") -> web.HTTPError:
+    """An error in the API's shape."""
+    body = {"accepted": False, "errors": [{"field": field, "message": message}]}
+    return kind(text=orjson.dumps(body).decode(), content_type="application/json")
+
+
+async def _asked(request: web.Request) -> Mapping[str, Any]:
+    try:
+        asked = orjson.loads(await request.read())
+    except orjson.JSONDecodeError as error:
+        raise refusal(web.HTTPBadRequest, f"not JSON: {error}") from error
+    if not isinstance(asked, dict):
+        raise refusal(web.HTTPBadRequest, "expected an object")
+    return asked
+
+
+def _verb(asked: Mapping[str, Any]) -> str:
+    verb = asked.get("verb")
+    if verb not in openapi.ACTIONS:
+        told = f"found {verb!r}, expected one of {', '.join(openapi.ACTIONS)}"
+        raise refusal(web.HTTPUnprocessableEntity, told, "verb")
+    if asked.get("confirm") is not True:
+        told = "an action has to be confirmed: expected true"
+        raise refusal(web.HTTPUnprocessableEntity, told, "confirm")
+    return str(verb)
+
+
+def _refuse_stale(asked: Mapping[str, Any], run: Run) -> None:
+    known = run.known
+    expected = asked.get("expected")
+    shown = expected if isinstance(expected, dict) else {}
+    if known.over:
+        raise refusal(web.HTTPConflict, "the run is over")
+    if asked.get("uid", known.uid) != known.uid:
+        raise refusal(web.HTTPConflict, "there is a newer run of this experiment", "uid")
+    if shown.get("stage", known.stage) != known.stage:
+        raise refusal(web.HTTPConflict, f"the run is {known.stage} now", "expected.stage")
+
+
+def _body(asked: Mapping[str, Any], run: Run, who: str) -> dict[str, Any]:
+    known = run.known
+    given = {k: str(asked[k])[:LARGEST_REASON] for k in ("version", "reason") if asked.get(k)}
+    return {
+        "namespace": known.namespace,
+        "name": known.name,
+        "uid": known.uid,
+        "requestedBy": f"console:{who}",
+        "expected": {"iteration": known.iteration, "stage": known.stage},
+    } | given
+
+
+async def _until_left(response: web.StreamResponse, following: Any) -> web.StreamResponse:
+    try:
+        await following
+    except (ConnectionResetError, ConnectionAbortedError):
+        log.debug("a reader left")
+    return response

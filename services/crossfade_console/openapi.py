@@ -1,0 +1,169 @@
+"""The HTTP API in its own words: OpenAPI 3.1."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from crossfade.events.subjects import VERBS
+
+ACTIONS = tuple(verb for verb in VERBS if verb != "start-experiment")
+
+_NAMED = [
+    {"name": name, "in": "path", "required": True, "schema": {"type": "string"}}
+    for name in ("namespace", "name")
+]
+_UID = {
+    "name": "uid",
+    "in": "query",
+    "description": "A run of that name other than the latest.",
+    "schema": {"type": "string"},
+}
+
+
+def document(version: str) -> dict[str, Any]:
+    """The OpenAPI document."""
+    return {
+        "openapi": "3.1.0",
+        "info": {
+            "title": "Crossfade console",
+            "version": version,
+            "description": "Every experiment as its events tell it. Reading needs no sign-in; "
+            "actions need the console's token as a bearer token.",
+        },
+        "paths": {
+            "/api/experiments": {"get": _list()},
+            "/api/events": {"get": _stream("Rows that changed, as server-sent events `rows`.")},
+            "/api/experiments/{namespace}/{name}": {"get": _one(), "parameters": _NAMED},
+            "/api/experiments/{namespace}/{name}/events": {
+                "get": _stream("The run's view at every change, as server-sent events `run`."),
+                "parameters": [*_NAMED, _UID],
+            },
+            "/api/experiments/{namespace}/{name}/log": {"get": _log(), "parameters": _NAMED},
+            "/api/experiments/{namespace}/{name}/actions": {
+                "post": _act(),
+                "parameters": _NAMED,
+            },
+        },
+        "components": {
+            "schemas": _SCHEMAS,
+            "securitySchemes": {"token": {"type": "http", "scheme": "bearer"}},
+        },
+    }
+
+
+def _json(schema: dict[str, Any], told: str) -> dict[str, Any]:
+    return {"description": told, "content": {"application/json": {"schema": schema}}}
+
+
+def _list() -> dict[str, Any]:
+    rows = {"type": "array", "items": {"$ref": "#/components/schemas/Row"}}
+    body = {"type": "object", "required": ["experiments"], "properties": {"experiments": rows}}
+    filters = [
+        {"name": "phase", "in": "query", "schema": {"type": "string"}},
+        {"name": "namespace", "in": "query", "schema": {"type": "string"}},
+    ]
+    return {
+        "summary": "The latest run of every experiment",
+        "parameters": filters,
+        "responses": {"200": _json(body, "The last changed first.")},
+    }
+
+
+def _one() -> dict[str, Any]:
+    return {
+        "summary": "One run whole, with its history and its log",
+        "parameters": [_UID],
+        "responses": {
+            "200": _json({"$ref": "#/components/schemas/Whole"}, "The run."),
+            "404": _json({"$ref": "#/components/schemas/Error"}, "No such experiment."),
+        },
+    }
+
+
+def _log() -> dict[str, Any]:
+    whose = {
+        "name": "id",
+        "in": "query",
+        "description": "Only the event with that id.",
+        "schema": {"type": "string"},
+    }
+    return {
+        "summary": "Every retained event of the experiment, one JSON object a line",
+        "parameters": [whose],
+        "responses": {
+            "200": {
+                "description": "The events in the log's order.",
+                "content": {"application/x-ndjson": {"schema": {"type": "string"}}},
+            }
+        },
+    }
+
+
+def _stream(told: str) -> dict[str, Any]:
+    content = {"text/event-stream": {"schema": {"type": "string"}}}
+    return {"summary": told, "responses": {"200": {"description": told, "content": content}}}
+
+
+def _act() -> dict[str, Any]:
+    return {
+        "summary": "Ask for something",
+        "security": [{"token": []}],
+        "requestBody": {
+            "required": True,
+            "content": {
+                "application/json": {"schema": {"$ref": "#/components/schemas/Action"}}
+            },
+        },
+        "responses": {
+            "202": _json({"$ref": "#/components/schemas/Answer"}, "Valid and recorded."),
+            "401": _json({"$ref": "#/components/schemas/Error"}, "Not signed in."),
+            "409": _json({"$ref": "#/components/schemas/Error"}, "Shown state is stale."),
+            "422": _json({"$ref": "#/components/schemas/Answer"}, "Refused, by field."),
+        },
+    }
+
+
+def _object(required: list[str], **properties: Any) -> dict[str, Any]:
+    return {"type": "object", "required": required, "properties": properties}
+
+
+_TEXT = {"type": "string"}
+_MAYBE = {"type": ["string", "null"]}
+_SPLIT = {"type": "object", "additionalProperties": {"type": "number"}}
+_ERRORS = {"type": "array", "items": _object(["message"], field=_TEXT, message=_TEXT)}
+_SCHEMAS: dict[str, Any] = {
+    "Row": _object(
+        ["namespace", "name", "uid", "phase", "headline", "split"],
+        namespace=_TEXT,
+        name=_TEXT,
+        uid=_TEXT,
+        phase=_TEXT,
+        stage=_TEXT,
+        outcome=_MAYBE,
+        tone={"enum": ["good", "bad", "warn", "calm"]},
+        headline=_TEXT,
+        iteration={"type": "integer"},
+        of={"type": "integer"},
+        split=_SPLIT,
+        startedAt=_MAYBE,
+        updatedAt=_MAYBE,
+        endedAt=_MAYBE,
+    ),
+    "Whole": _object(
+        ["view", "points", "lines"],
+        view={"type": "object"},
+        points={"type": "array", "items": {"type": "object"}},
+        lines={"type": "array", "items": {"type": "object"}},
+    ),
+    "Action": _object(
+        ["verb", "confirm"],
+        verb={"enum": list(ACTIONS)},
+        confirm={"const": True},
+        uid=_TEXT,
+        version=_TEXT,
+        reason=_TEXT,
+        expected=_object([], iteration={"type": "integer"}, stage=_TEXT),
+    ),
+    "Answer": _object(["accepted"], accepted={"type": "boolean"}, uid=_TEXT, errors=_ERRORS),
+    "Error": _object(["errors"], errors=_ERRORS),
+}

@@ -1,0 +1,209 @@
+"""The pages: templates filled on this side, the live parts by small modules on the other.
+
+The content security policy allows neither inline scripts nor inline styles; the page's first state
+travels in a JSON block, which is data and no script.
+"""
+
+from __future__ import annotations
+
+import mimetypes
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from importlib.resources import files
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import orjson
+from aiohttp import web
+from jinja2 import Environment, PackageLoader, select_autoescape
+from markupsafe import Markup
+
+from crossfade.runtime.clock import Clock
+from crossfade_console.api import whole
+from crossfade_console.projection import Projection
+from crossfade_console.sessions import COOKIE, LASTS_SECONDS, Session, Sessions
+from crossfade_console.views import row
+
+# plotly.js begins with an empty style element and fills it by rules; this is the hash of nothing.
+EMPTY = "'sha256-47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU='"
+POLICY = (
+    f"default-src 'none'; script-src 'self'; style-src 'self' {EMPTY}; img-src 'self' data:; "
+    "font-src 'self'; connect-src 'self'; form-action 'self'; base-uri 'none'; "
+    "frame-ancestors 'none'"
+)
+HEADERS = {
+    "Content-Security-Policy": POLICY,
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "same-origin",
+    "Cross-Origin-Opener-Policy": "same-origin",
+}
+PLOTLY = "plotly.min.js"
+
+
+@dataclass(slots=True)
+class Site:
+    """The routes for people."""
+
+    projection: Projection
+    sessions: Sessions
+    clock: Clock
+    grafana_url: str | None = None
+    _pages: Environment = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._pages = Environment(
+            loader=PackageLoader("crossfade_console", "pages"),
+            autoescape=select_autoescape(default=True),
+            trim_blocks=True,
+            lstrip_blocks=True,
+        )
+
+    def routes(self) -> list[web.RouteDef]:
+        """The routes."""
+        return [
+            web.get("/", self.experiments),
+            web.get("/experiments/{namespace}/{name}", self.experiment),
+            web.get("/sign-in", self.ask_in),
+            web.post("/sign-in", self.sign_in),
+            web.post("/sign-out", self.sign_out),
+            web.get("/static/{name}", self.static),
+        ]
+
+    async def experiments(self, request: web.Request) -> web.Response:
+        """The list."""
+        rows = [row(run) for run in self.projection.latest()]
+        data = orjson.dumps({"experiments": rows, "version": self.projection.version})
+        return self._page(request, "list.html", data=_block(data), count=len(rows))
+
+    async def experiment(self, request: web.Request) -> web.Response:
+        """One experiment."""
+        named = request.match_info
+        run = self.projection.find(
+            named["namespace"], named["name"], request.query.get("uid", "")
+        )
+        if run is None:
+            title = f"{named['namespace']}/{named['name']}"
+            return self._page(request, "missing.html", 404, title=title)
+        view = orjson.loads(whole(run, self.clock))["view"]
+        return self._page(
+            request,
+            "run.html",
+            data=_block(whole(run, self.clock)),
+            view=view,
+            plotly=has_plotly(),
+        )
+
+    async def ask_in(self, request: web.Request) -> web.Response:
+        """The sign-in form."""
+        return self._page(request, "signin.html", wrong="", to=_inside(request.query.get("to")))
+
+    async def sign_in(self, request: web.Request) -> web.Response:
+        """Take the token, give a cookie."""
+        if self.sessions.hammered:
+            return self._page(
+                request,
+                "signin.html",
+                429,
+                wrong="Too many wrong tokens; wait a minute.",
+                to="/",
+            )
+        form = await request.post()
+        to = _inside(str(form.get("to", "/")))
+        cookie = self.sessions.sign_in(
+            str(form.get("token", "")), str(form.get("who", ""))[:80]
+        )
+        if cookie is None:
+            return self._page(
+                request, "signin.html", 403, wrong="That is not the token.", to=to
+            )
+        response = web.Response(status=303, headers={"Location": to})
+        response.set_cookie(
+            COOKIE,
+            cookie,
+            max_age=LASTS_SECONDS,
+            httponly=True,
+            samesite="Strict",
+            secure=request.secure or request.headers.get("X-Forwarded-Proto") == "https",
+        )
+        return response
+
+    async def sign_out(self, request: web.Request) -> web.Response:
+        """End the session."""
+        self.sessions.sign_out(request)
+        response = web.Response(status=303, headers={"Location": "/"})
+        response.del_cookie(COOKIE)
+        return response
+
+    async def static(self, request: web.Request) -> web.StreamResponse:
+        """A file of ours, or plotly.js out of its wheel."""
+        name = request.match_info["name"]
+        if name == PLOTLY:
+            path = plotly_file()
+        else:
+            path = Path(str(files("crossfade_console") / "static" / name))
+        if path is None or not path.is_file() or "/" in name or name.startswith("."):
+            raise web.HTTPNotFound(text=f"no such file: {name}\n")
+        kind = mimetypes.guess_type(name)[0] or "application/octet-stream"
+        return web.FileResponse(
+            path, headers={"Content-Type": kind, "Cache-Control": "max-age=300"}
+        )
+
+    def _page(
+        self, request: web.Request, name: str, status: int = 200, **values: Any
+    ) -> web.Response:
+        session: Session | None = self.sessions.of(request)
+        text = self._pages.get_template(name).render(
+            session=session,
+            can_sign_in=self.sessions.possible,
+            grafana=self.grafana_url,
+            here=request.path,
+            **values,
+        )
+        return web.Response(
+            text=text,
+            status=status,
+            content_type="text/html",
+            headers={"Cache-Control": "no-store"},
+        )
+
+
+@web.middleware
+async def guard(
+    request: web.Request, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]
+) -> web.StreamResponse:
+    """Give every answer the headers that protect its reader."""
+    try:
+        response = await handler(request)
+    except web.HTTPException as error:
+        error.headers.update(HEADERS)
+        raise
+    if not response.prepared:
+        response.headers.update(HEADERS)
+    return response
+
+
+def plotly_file() -> Path | None:
+    """plotly.js inside the installed wheel, found without importing it; None without the extra."""
+    spec = find_spec("plotly")
+    if spec is None or spec.origin is None:
+        return None
+    path = Path(spec.origin).parent / "package_data" / PLOTLY
+    return path if path.is_file() else None
+
+
+def has_plotly() -> bool:
+    """Whether there are charts."""
+    return plotly_file() is not None
+
+
+def _block(data: bytes) -> Markup:
+    """JSON that may stand in a page: nothing in it can end its element."""
+    safe = data.replace(b"<", b"\\u003c").replace(b">", b"\\u003e").replace(b"&", b"\\u0026")
+    return Markup(safe.decode())  # noqa: S704  escaped just above
+
+
+def _inside(path: str | None) -> str:
+    """A path of this site; anything else leads to the list."""
+    plain = path or "/"
+    return plain if plain.startswith("/") and plain[1:2] not in ("/", "\\") else "/"

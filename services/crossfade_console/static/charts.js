@@ -1,0 +1,121 @@
+// The two charts, by plotly.js from this server. Colours come from the sheet, so themes agree.
+import { $ } from "./dom.js";
+import { number } from "./format.js";
+
+const colour = (name) => getComputedStyle(document.documentElement).getPropertyValue(`--${name}`).trim();
+const extra = ["#7a6ff0", "#d0781a", "#2f7fd1", "#b14aa5"];
+const config = { displayModeBar: false, responsive: true, doubleClick: false };
+
+export const ready = () => new Promise((resolve) => {
+  const script = $("plotly");
+  if (!script) return;
+  if (window.Plotly) resolve(window.Plotly);
+  else script.addEventListener("load", () => resolve(window.Plotly));
+});
+
+const layout = (more) => ({
+  margin: { l: 38, r: 12, t: 6, b: 30 },
+  paper_bgcolor: "rgba(0,0,0,0)", plot_bgcolor: "rgba(0,0,0,0)",
+  font: { family: "Inter, system-ui, DejaVu Sans, sans-serif", size: 12, color: colour("soft") },
+  hovermode: "x unified", hoverlabel: { bgcolor: colour("card"), bordercolor: colour("line"), font: { color: colour("text") } },
+  legend: { orientation: "h", y: 1.14, x: 0, font: { size: 11 } }, showlegend: true,
+  dragmode: false,
+  ...more,
+});
+const axis = (more) => ({ gridcolor: colour("line"), zeroline: false, linecolor: colour("line"), fixedrange: true, ...more });
+
+const brief = (text) => {
+  const plain = text.replace(/^opened: /, "");
+  return plain.length > 36 ? `${plain.slice(0, 35)}…` : plain;
+};
+
+const tint = (hex, alpha) => {
+  const [r, g, b] = [1, 3, 5].map((i) => parseInt(hex.slice(i, i + 2), 16));
+  return `rgba(${r},${g},${b},${alpha})`;
+};
+
+// What is in force after each look: observed, else what the next look was read under.
+const inForce = (points) => {
+  let last = {};
+  return points.map((p, i) => { last = p.o || points[i + 1]?.s || p.s || last; return last; });
+};
+
+const moment = (view, p) => p.at || view.startedAt;
+
+export const traffic = (Plotly, element, view, points, upto, incidents) => {
+  const seen = points.filter((p) => p.i <= upto);
+  const splits = inForce(seen);
+  const x = seen.map((p) => moment(view, p));
+  const stack = [...view.candidates, view.baseline].filter(Boolean);
+  const traces = stack.map((version, n) => {
+    const base = version === view.baseline && view.candidates.length > 0;
+    const line = base ? colour("base") : n ? extra[(n - 1) % extra.length] : colour("accent");
+    return {
+      name: version, x, y: splits.map((split) => split[version] ?? 0), stackgroup: "split", mode: "lines",
+      line: { shape: "hv", width: base ? 0 : 2, color: line }, fillcolor: base ? colour("faint") : tint(line, 0.45),
+      hovertemplate: "%{y} %",
+    };
+  });
+  const measured = seen.filter((p) => p.m && p.m[view.focus] !== undefined);
+  if (measured.length) traces.push({
+    name: `${view.focus}, of requests`, x: measured.map((p) => p.at), y: measured.map((p) => p.m[view.focus]),
+    mode: "markers", marker: { size: 6, color: colour("text") }, hovertemplate: "%{y:.1f} % of requests",
+  });
+  const asked = seen.filter((p) => p.w && p.o && p.w[view.focus] !== p.o[view.focus]);
+  if (asked.length) traces.push({
+    name: "asked, not in force", x: asked.map((p) => p.at), y: asked.map((p) => p.w[view.focus]),
+    mode: "markers", marker: { symbol: "x", size: 8, color: colour("bad") }, hovertemplate: "asked: %{y} %",
+  });
+  const started = points.find((p) => p.at)?.at || view.startedAt;
+  const first = new Date(started).getTime() - view.intervalSeconds * 1000 * (points.find((p) => p.at)?.i || 0);
+  const shapes = [], annotations = [];
+  const live = view.phase !== "completed" && seen.length && view.of;
+  const end = new Date(first + view.of * view.intervalSeconds * 1000).toISOString();
+  if (live) {
+    const now = splits[splits.length - 1][view.focus] ?? 0;
+    traces.push({ name: "held until the end", x: [x[x.length - 1], end], y: [now, now], mode: "lines", line: { dash: "dot", width: 1.5, color: colour("accent") }, hoverinfo: "skip" });
+  }
+  for (const incident of incidents) {
+    shapes.push({ type: "line", x0: incident.at, x1: incident.at, yref: "paper", y0: 0, y1: 1, line: { color: colour("bad"), width: 1, dash: "dash" } });
+    annotations.push({ x: incident.at, yref: "paper", y: 1, text: brief(incident.text), showarrow: false, xanchor: "left", yanchor: "top", font: { size: 11, color: colour("bad") } });
+  }
+  const range = view.of ? [new Date(first).toISOString(), end] : undefined;
+  Plotly.react(element, traces, layout({
+    xaxis: axis({ type: "date", range, showgrid: false, tickformat: "%H:%M:%S", nticks: 7, hoverformat: "%H:%M:%S" }),
+    yaxis: axis({ range: [0, 101], tickvals: [0, 25, 50, 75, 100], ticksuffix: "" }), shapes, annotations,
+  }), config);
+  const last = splits[splits.length - 1] || {};
+  element.setAttribute("aria-label", `Traffic after look ${seen[seen.length - 1]?.i ?? 0}: ` + stack.map((v) => `${v} ${last[v] ?? 0} %`).join(", "));
+};
+
+export const reward = (Plotly, element, view, points, upto) => {
+  const r = view.reward;
+  if (!r) { Plotly.purge(element); element.textContent = "This experiment has no reward."; element.className = "chart empty"; return; }
+  const seen = points.filter((p) => p.i > 0 && p.i <= upto);
+  const intervals = seen.filter((p) => p.r);
+  const traces = intervals.length ? diffs(view, intervals) : levels(view, seen);
+  const shapes = intervals.length ? [{ type: "line", xref: "paper", x0: 0, x1: 1, y0: 0, y1: 0, line: { color: colour("soft"), width: 1 } }] : [];
+  const text = intervals.length ? `difference to ${view.baseline}, anytime-valid 95 %` : `${r.name}${r.unit ? `, ${r.unit}` : ""}`;
+  Plotly.react(element, traces, layout({
+    margin: { l: 46, r: 10, t: 6, b: 42 },
+    xaxis: axis({ title: { text: `look · ${text}`, font: { size: 11 } }, showgrid: false, range: [0.4, Math.max(view.of || 0, 2) + 0.6], nticks: 8 }),
+    yaxis: axis({ rangemode: intervals.length ? "normal" : "tozero", nticks: 6 }), shapes,
+  }), config);
+  element.setAttribute("aria-label", `${r.name}: ` + Object.entries(r.values).map(([v, x]) => `${v} ${number(x)}`).join(", "));
+};
+
+const levels = (view, seen) => [...view.candidates, view.baseline].map((version, n) => ({
+  name: version, x: seen.map((p) => p.i), y: seen.map((p) => p.v?.[view.reward.metric]?.[version] ?? null),
+  mode: "lines+markers", line: { width: 2, color: version === view.baseline && view.candidates.length ? colour("soft") : n ? extra[(n - 1) % extra.length] : colour("accent") }, marker: { size: 5 }, hovertemplate: "%{y:.4g}",
+}));
+
+const diffs = (view, seen) => view.candidates.map((version, n) => {
+  const rows = seen.filter((p) => p.r[version]);
+  return {
+    name: version, x: rows.map((p) => p.i), y: rows.map((p) => p.r[version][0]), mode: "markers",
+    marker: { size: 8, color: n ? extra[(n - 1) % extra.length] : colour("accent") },
+    error_y: { type: "data", symmetric: false, width: 0, thickness: 3, color: n ? extra[(n - 1) % extra.length] : colour("accent"),
+      array: rows.map((p) => (p.r[version][2] ?? p.r[version][0]) - p.r[version][0]), arrayminus: rows.map((p) => p.r[version][0] - (p.r[version][1] ?? p.r[version][0])) },
+    hovertemplate: "%{y:.4g}",
+  };
+});

@@ -1,0 +1,153 @@
+// One experiment: draws the view, follows the stream, replays earlier looks.
+import { actions } from "./actions.js";
+import * as charts from "./charts.js";
+import { $, data, h, say, show } from "./dom.js";
+import { clock, duration, number, title, withUnit } from "./format.js";
+import { follow } from "./live.js";
+import { viewAt } from "./replays.js";
+import { bar, line } from "./sparks.js";
+
+let { view, points, lines } = data();
+let look = null;          // null: live
+let skew = new Date(view.now) - Date.now();
+let Plotly = null;
+let kind = "";
+
+const pills = { proved: ["proved", "good"], held: ["held", "good"], "not-yet": ["not yet", "warn"], missed: ["missed", "bad"], unknown: ["no data", "warn"] };
+const newest = () => points[points.length - 1]?.i ?? 0;
+
+const tile = (big, small, drawing) => h("div", { class: "card tile" }, h("b", {}, big), h("span", {}, small), drawing);
+
+const tiles = (v) => {
+  const asked = v.weights.asked, seen = Object.keys(v.weights.observed).length ? v.weights.observed : v.weights.inForce;
+  const order = [v.focus, ...v.versions.filter((x) => x !== v.focus)].filter(Boolean);
+  const split = (of) => order.map((x) => number(of[x] ?? 0)).join(" : ");
+  const measured = Object.keys(v.weights.measured).length ? `${split(v.weights.measured)} of requests` : `${split(seen)} in force`;
+  const served = v.requests[v.focus];
+  const errors = v.objectives.find((o) => o.version === v.focus && /error-rate/.test(o.metric));
+  const failed = served !== undefined && errors?.value !== undefined && errors?.value !== null ? ` · about ${number(Math.round(served * errors.value))} failed` : "";
+  const best = v.reward?.best?.[v.focus];
+  show($("tiles"),
+    tile(`${v.iteration} / ${v.of || "–"}`, `looks · ${duration(v.intervalSeconds)} each`, bar(v.of ? v.iteration / v.of : 0, "", "progress")),
+    tile(Object.keys(seen).length ? split(Object.keys(asked).length ? asked : seen) : "–", `${order.join(" : ")} · ${Object.keys(seen).length ? measured : "not read yet"}`),
+    tile(served === undefined ? "–" : number(Math.round(served)), `requests served by ${v.focus || "the candidate"}${failed}`),
+    best !== undefined
+      ? tile(best.toFixed(3), `P(${v.focus} best)`)
+      : tile(v.reward?.ratio ? `${v.reward.ratio.toFixed(2)}×` : "–", v.reward ? `${v.reward.name} of ${v.focus} beside ${v.baseline}` : "no reward"));
+};
+
+const objectives = (v) => {
+  const proofs = v.objectives.some((o) => o.need || o.standing === "proved");
+  say($("evidence"), proofs ? "evidence" : "of the limit");
+  const rows = v.objectives.map((o) => {
+    const [word, tone] = pills[o.standing];
+    const trend = points.filter((p) => p.i > 0 && p.i <= v.iteration).map((p) => p.v?.[o.metric]?.[o.version] ?? null);
+    const near = o.upper !== null && trend.some((x) => x > o.upper * 0.5);
+    return h("tr", {}, h("td", {}, o.name), h("td", {}, o.version), h("td", { class: "num" }, withUnit(o.value, o.unit)),
+      h("td", { class: "num" }, o.limit), h("td", {}, line(trend, { limit: near ? o.upper : null, label: `${o.name} of ${o.version} by look` })),
+      h("td", {}, h("div", { class: "evidence" }, bar(o.share ?? 0, tone === "good" ? "" : tone, proofs ? "evidence" : "share of the limit used"),
+        h("span", { class: "pill", "data-tone": tone, title: o.detail || word }, o.need ? `${number(Math.round(o.have))} of ${number(Math.round(o.need))}` : o.detail && o.standing === "unknown" ? title(o.detail) : word))));
+  });
+  show($("objectives").tBodies[0], rows.length ? rows : h("tr", {}, h("td", { colspan: 6 }, "No objectives: nothing is asked of the versions but the reward.")));
+};
+
+const trust = (v) => {
+  const rows = [...v.trust.map((t) => [t.what, t.answer, t.tone]), ["data age", ageOfData(v), ""]];
+  show($("trust").tBodies[0], rows.map(([what, answer, tone]) =>
+    h("tr", {}, h("td", {}, what), h("td", { id: what === "data age" ? "dataage" : null }, tone ? h("span", { class: "dot", "data-tone": tone }) : null, answer))));
+};
+
+const ageOfData = (v) => (v.sampledAt ? duration((Date.now() + skew - new Date(v.sampledAt)) / 1000) : "no sample yet");
+
+const log = () => {
+  const kinds = [...new Set(lines.map((l) => l.kind))];
+  const chips = ["", ...kinds].map((k) => h("button", { type: "button", "aria-pressed": String(k === kind), onclick: () => { kind = k; log(); } }, k || "all"));
+  show($("kinds"), chips);
+  const box = $("log"), at = box.scrollTop;
+  show(box, lines.filter((l) => !kind || l.kind === kind).slice().reverse().map((l) =>
+    h("li", { "data-tone": l.tone }, h("time", { datetime: l.at }, clock(l.at)), h("span", { class: "kind" }, l.kind), h("span", { class: "text" }, l.text),
+      h("button", { type: "button", class: "plain more", "aria-label": `Why: the whole event ${l.id}`, onclick: (e) => why(e.target.closest("li"), l) }, l.kind === "assessment" ? "why" : "event"))));
+  box.scrollTop = at;
+};
+
+const why = async (item, l) => {
+  const open = item.querySelector("pre");
+  if (open) { open.remove(); return; }
+  const pre = h("pre", { tabindex: "0" }, "…");
+  item.append(pre);
+  try {
+    const answer = await fetch(`${here()}/log?id=${encodeURIComponent(l.id)}`);
+    pre.textContent = JSON.stringify(JSON.parse(await answer.text()), null, 2);
+  } catch { pre.textContent = "The log does not keep this event any more."; }
+};
+
+const numbers = () => {
+  const metrics = [...new Set(points.flatMap((p) => Object.keys(p.v || {})))];
+  const head = ["look", "time", ...view.versions.map((v) => `${v} %`), ...metrics.flatMap((m) => view.versions.map((v) => `${m.split("/").pop()} ${v}`)), "verdict"];
+  const table = $("numbers");
+  show(table.tHead, h("tr", {}, head.map((text) => h("th", { scope: "col" }, text))));
+  show(table.tBodies[0], points.map((p) => h("tr", {}, h("td", {}, p.i), h("td", {}, clock(p.at)), view.versions.map((v) => h("td", {}, number((p.o || p.s || {})[v]))),
+    metrics.flatMap((m) => view.versions.map((v) => h("td", {}, number(p.v?.[m]?.[v])))), h("td", {}, p.d || ""))));
+};
+
+const next = () => {
+  const left = view.nextAt ? (new Date(view.nextAt) - Date.now() - skew) / 1000 : null;
+  say($("next"), look !== null || left === null ? "" : left > 0 ? `Next look in ${duration(left)}.` : left > -3 * view.intervalSeconds ? "The next look is due." : `The next look is ${duration(-left)} late.`);
+  const cell = $("dataage");
+  if (cell && view.phase !== "completed") say(cell, ageOfData(view));
+};
+
+const draw = () => {
+  const v = look === null ? view : viewAt(view, points, look);
+  $("verdict").dataset.tone = look === null ? v.tone : "warn";
+  say($("phase"), v.phase === "completed" ? v.outcome || "ended" : title(v.phase));
+  $("phase").dataset.tone = v.tone === "calm" ? "" : v.tone;
+  say($("pattern"), [v.pattern, v.target && `target ${v.target}`].filter(Boolean).join(" · "));
+  say($("headline"), v.headline);
+  say($("why"), v.why);
+  show($("troubles"), v.troubleTexts.map((t) => h("p", { class: "trouble" }, t.text)));
+  tiles(v); objectives(v); trust(v); next();
+  if (view.reward) say($("t-reward"), `Reward · ${view.reward.name}`);
+  const slider = $("look");
+  slider.max = newest();
+  if (look === null) slider.value = newest();
+  say($("lookat"), look === null ? "live" : `look ${look}`);
+  $("live").hidden = look === null;
+  plot();
+};
+
+const plot = () => {
+  if (!Plotly) return;
+  const upto = look ?? Infinity;
+  const incidents = lines.filter((l) => l.kind === "incident" && l.tone === "bad" && l.iteration <= upto).slice(-3);
+  charts.traffic(Plotly, $("traffic"), view, points, upto, incidents);
+  charts.reward(Plotly, $("reward"), view, points, upto);
+};
+
+const here = () => `/api/experiments/${encodeURIComponent(view.namespace)}/${encodeURIComponent(view.name)}`;
+
+const take = (news) => {
+  const again = news.view.uid !== view.uid;
+  if (again) { points = []; lines = []; look = null; }
+  const { lines: fresh, ...rest } = news.view;
+  view = rest;
+  skew = new Date(view.now) - Date.now();
+  for (const p of news.points) {
+    const at = points.findIndex((one) => one.i === p.i);
+    if (at >= 0) points[at] = p; else points.push(p);
+  }
+  const last = lines[lines.length - 1]?.sequence ?? 0;
+  lines = [...lines, ...fresh.filter((l) => l.sequence > last)].slice(-250);
+  draw(); log(); actions(view);
+  if ($("numbers").closest("details").open) numbers();
+};
+
+$("look").addEventListener("input", (event) => { const at = Number(event.target.value); look = at >= newest() ? null : at; draw(); });
+$("live").addEventListener("click", () => { look = null; draw(); });
+$("numbers").closest("details").addEventListener("toggle", numbers);
+document.addEventListener("theme", plot);
+draw(); log(); actions(view);
+charts.ready().then((loaded) => { Plotly = loaded; plot(); });
+const uid = new URLSearchParams(location.search).get("uid");
+follow(`${here()}/events${uid ? `?uid=${encodeURIComponent(uid)}` : ""}`, "run", take);
+setInterval(next, 500);

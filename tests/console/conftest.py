@@ -1,0 +1,135 @@
+"""A console over a log in memory, as it runs in production but for the broker."""
+
+import asyncio
+import shutil
+import time
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime, timedelta
+
+import aiohttp
+import pytest
+from pydantic import SecretStr
+
+from crossfade.settings import ConsoleSettings
+from crossfade.testing import MemoryLog
+from crossfade.testing.runs import START
+from crossfade_console.service import Console
+
+CHROMIUM_SECONDS = 60
+
+
+class Answering:
+    """A Commander that remembers what was asked and answers as planned."""
+
+    def __init__(self):
+        self.asked = []
+        self.answer = {"accepted": True, "uid": "u"}
+
+    async def request(self, verb, body):
+        self.asked.append((verb, body))
+        return self.answer
+
+
+@asynccontextmanager
+async def running(console):
+    tasks = [asyncio.ensure_future(loop()) for loop in console.loops()]
+    try:
+        await asyncio.wait_for(console.ready.listening.wait(), 5)
+        yield console
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+
+@pytest.fixture
+def log():
+    return MemoryLog()
+
+
+@pytest.fixture
+def commander():
+    return Answering()
+
+
+@pytest.fixture
+def tell(log):
+    async def tell(events):
+        for at, event in events:
+            await log.say_at(event, at or datetime.now(UTC))
+
+    return tell
+
+
+@pytest.fixture
+def now():
+    """A time of day that tests may move: just after the recorded run's last look."""
+    return [START + timedelta(seconds=160)]
+
+
+@pytest.fixture
+def make(log, commander, now):
+    def make(clock=None, **settings):
+        wanted = ConsoleSettings(port=0, **settings)
+        return Console(log, commander, wanted, clock or (lambda: now[0]))
+
+    return make
+
+
+@pytest.fixture
+async def console(make):
+    async with running(make(token=SecretStr("open-sesame"))) as it:
+        yield it
+
+
+@pytest.fixture
+async def client(console):
+    jar = aiohttp.CookieJar(unsafe=True)
+    async with aiohttp.ClientSession(console.url, cookie_jar=jar) as session:
+        yield session
+
+
+@pytest.fixture
+def run_console():
+    return running
+
+
+@pytest.fixture
+def chromium(tmp_path):
+    """Takes a screenshot, or the DOM, of a page with a fresh profile; returns what it printed."""
+    program = shutil.which("chromium")
+    if program is None:
+        pytest.skip("chromium is not installed")
+
+    async def browse(url, *flags, budget=4000, size="1320,1180"):
+        profile = tmp_path / f"profile-{time.monotonic_ns()}"
+        process = await asyncio.create_subprocess_exec(
+            program,
+            "--headless",
+            "--no-sandbox",
+            "--disable-gpu",
+            "--disable-quic",
+            "--no-first-run",
+            "--disable-background-networking",
+            "--disable-component-update",
+            "--disable-sync",
+            f"--user-data-dir={profile}",
+            f"--window-size={size}",
+            "--hide-scrollbars",
+            "--enable-logging=stderr",
+            f"--virtual-time-budget={budget}",
+            *flags,
+            url,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.PIPE,
+        )
+        try:
+            async with asyncio.timeout(CHROMIUM_SECONDS):
+                out, err = await process.communicate()
+        finally:
+            if process.returncode is None:
+                process.kill()
+                await process.wait()
+        return out.decode(), err.decode()
+
+    return browse
