@@ -1,6 +1,7 @@
 """What tests of every room may ask for."""
 
 import ipaddress
+import os
 import socket
 
 import hypothesis
@@ -12,6 +13,32 @@ from crossfade_lab.broker import Broker, find_nats_server
 # A shared machine's pauses are not failures; and one seed makes a red run repeatable.
 hypothesis.settings.register_profile("crossfade", deadline=None, derandomize=True)
 hypothesis.settings.load_profile("crossfade")
+
+
+SKIPPED = []
+"""What was left out, and why; where CI is set that is a failure, but for what is marked slow."""
+
+
+def pytest_runtest_logreport(report):
+    if report.skipped and not hasattr(report, "wasxfail") and "slow" not in report.keywords:
+        SKIPPED.append((report.nodeid, report.longrepr[-1]))
+
+
+def pytest_collectreport(report):
+    if report.skipped:
+        SKIPPED.append((report.nodeid, report.longrepr[-1]))
+
+
+def pytest_sessionfinish(session, exitstatus):
+    if os.environ.get("CI") and SKIPPED and exitstatus == pytest.ExitCode.OK:
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+
+def pytest_terminal_summary(terminalreporter):
+    if os.environ.get("CI") and SKIPPED:
+        terminalreporter.section("with CI set nothing may be skipped", red=True)
+        for test, reason in SKIPPED:
+            terminalreporter.line(f"{test}: {reason}")
 
 
 @pytest.fixture(scope="session", autouse=True)

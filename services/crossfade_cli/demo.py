@@ -74,7 +74,9 @@ def demo(
     try:
         code = asyncio.run(_perform(wishes, console, keep=kept))
     except CrossfadeError as error:
-        Console(stderr=True, highlight=False).print(f"crossfade demo: {error}", style="red")
+        Console(stderr=True, highlight=False).print(
+            f"crossfade demo: {error}", style="red", soft_wrap=True
+        )
         code = 1
     except (KeyboardInterrupt, asyncio.CancelledError):
         console.print("Stopped; nothing is left running.")

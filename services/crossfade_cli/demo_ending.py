@@ -15,8 +15,8 @@ from crossfade_cli.demo_play import Play
 from crossfade_cli.describe import describe
 from crossfade_lab.examples import MODELS
 from crossfade_lab.figures import Memory, latency, memory_of
-from crossfade_lab.installation import private
 from crossfade_lab.load import Counts
+from crossfade_lab.world import private
 
 __all__ = ["FOLLOWER", "print_ending", "print_lines"]
 

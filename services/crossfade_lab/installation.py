@@ -14,7 +14,6 @@ import tempfile
 import time
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AsyncExitStack
-from pathlib import Path
 from typing import Any, Literal, Self
 
 import nats.errors
@@ -30,10 +29,9 @@ from crossfade.runtime.service import Logged
 from crossfade.settings import BusSettings
 from crossfade_lab.cluster.kubectl import find_kubectl
 from crossfade_lab.crew import SERVICES, Crew
-from crossfade_lab.examples import PROMETHEUS
 from crossfade_lab.world import World
 
-__all__ = ["Installation", "Via", "private"]
+__all__ = ["Installation", "Via"]
 
 Via = Literal["request", "event", "kubectl"]
 
@@ -80,12 +78,8 @@ class Installation:
     @property
     def settings(self) -> dict[str, str]:
         """The environment of every service."""
-        world = self.world
-        seen = {PROMETHEUS: world.prometheus.url.removeprefix("http://")}
         return {
-            "CROSSFADE_BUS__URL": world.broker.url,
-            "CROSSFADE_CLUSTER__KUBECONFIG": str(world.kubeconfig),
-            "CROSSFADE_COLLECTOR__CONNECT_TO": orjson.dumps(seen).decode(),
+            **self.world.settings(),
             "CROSSFADE_ACTUATOR__ACTIONS": "process",
             **self._settings,
         }
@@ -165,10 +159,3 @@ class Installation:
         while not self.world.load.predictions.ok:  # noqa: ASYNC110 - counts tell nobody
             await asyncio.sleep(0.01)
         self.first_prediction_seconds = time.monotonic() - self.world.began
-
-
-def private(path: Path, text: str) -> Path:
-    """`path`, written so that only its owner can read it."""
-    path.touch(mode=0o600)
-    path.write_text(text)
-    return path

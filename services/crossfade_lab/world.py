@@ -23,7 +23,7 @@ import aiohttp
 
 from crossfade_lab.broker import Broker
 from crossfade_lab.cluster import CRDS, ApiServer, ControlPlane, seldon_admission
-from crossfade_lab.examples import SINGLE, Example, deploy_folder
+from crossfade_lab.examples import PROMETHEUS, SINGLE, Example, deploy_folder
 from crossfade_lab.load import Counts, Load, Mode
 from crossfade_lab.load.counts import RECENT
 from crossfade_lab.metrics import Prometheus, open_metrics
@@ -33,7 +33,7 @@ from crossfade_lab.promote import PromoteServer
 from crossfade_lab.router import EmbeddedRouter, Envoy, best_router
 from crossfade_lab.scratch import Scratch
 
-__all__ = ["PARTS", "Part", "PartName", "World"]
+__all__ = ["PARTS", "Part", "PartName", "World", "private"]
 
 PartName = Literal["broker", "cluster", "router", "models", "metrics", "promote", "load"]
 
@@ -123,6 +123,18 @@ class World:
 
     async def __aexit__(self, *_: object) -> None:
         await self._stack.aclose()
+
+    def settings(self) -> dict[str, str]:
+        """The CROSSFADE_ variables of services that are to work with the parts that run."""
+        found = {}
+        if "broker" in self.parts:
+            found["CROSSFADE_BUS__URL"] = self.broker.url
+        if "cluster" in self.parts:
+            found["CROSSFADE_CLUSTER__KUBECONFIG"] = str(self.kubeconfig)
+        if "metrics" in self.parts:
+            seen = {PROMETHEUS: self.prometheus.url.removeprefix("http://")}
+            found["CROSSFADE_COLLECTOR__CONNECT_TO"] = json.dumps(seen)
+        return found
 
     async def scraped(self, times: int = SCRAPES) -> None:
         """Wait until every model was scraped so often; TimeoutError after 40 s."""
@@ -293,6 +305,13 @@ def _as_by_kubectl(document: dict[str, Any]) -> dict[str, Any]:
     note = json.dumps(document, separators=(",", ":")) + "\n"
     notes = {**meta.get("annotations", {}), LAST_APPLIED: note}
     return {**document, "metadata": {**meta, "annotations": notes}}
+
+
+def private(path: Path, text: str) -> Path:
+    """`path`, written so that only its owner can read it."""
+    path.touch(mode=0o600)
+    path.write_text(text)
+    return path
 
 
 async def _together(*starts: Awaitable[None]) -> None:
