@@ -18,7 +18,7 @@ from typing import Any, Protocol
 
 import orjson
 
-from crossfade.domain.facts import Approved, Assessed, Deleted, Overdue, TrialRead
+from crossfade.domain.facts import Approved, Assessed, Deleted, Overdue, Silent, TrialRead
 from crossfade.domain.runs import Phase, RunState
 from crossfade.errors import Conflict, FieldError, Malformed, NotFound
 from crossfade.events import Assessment, Incident, MetricSample, subjects
@@ -263,6 +263,7 @@ class Actuator:
                 await self.ledger.close(uid)
                 continue
             if self._silent(state):
+                state = await self.ledger.apply(uid, Silent(self._now()))
                 schedules.append(_clock_of(state))
             if self.converger.has_work(state):
                 self.converger.kick(uid)

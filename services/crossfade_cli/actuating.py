@@ -8,6 +8,7 @@ from crossfade.runtime.connecting import Connection
 from crossfade.runtime.publishing import NatsPublisher
 from crossfade.runtime.runs import Runs
 from crossfade.runtime.stores import NatsStore
+from crossfade.runtime.topology import KEPT_DAYS
 from crossfade.settings import Settings
 from crossfade_actuator.acting import Acting
 from crossfade_actuator.actions.processes import Off, Processes
@@ -19,6 +20,7 @@ from crossfade_actuator.converging import Converger
 from crossfade_actuator.leases import Leases
 from crossfade_actuator.ledger import Ledger
 from crossfade_actuator.locking import TargetLock
+from crossfade_actuator.pruning import Pruner
 from crossfade_actuator.service import Actuator
 from crossfade_actuator.status import StatusWriter
 from crossfade_actuator.targets.weights import Weights
@@ -42,13 +44,14 @@ def put_together(settings: Settings, opened: Connection, owner: str) -> Actuator
         Weights(cluster) if cluster else None,
         StatusWriter(cluster, runs, utc_now, f"actuator-{owner}").show if cluster else None,
     )
+    watchers = [Watcher(cluster, publisher).watch] if cluster else []
     return Actuator(
         ledger,
         Admission(ledger, runs, settings.actuator, utc_now, cluster),
         converger,
         publisher,
         utc_now,
-        watchers=[Watcher(cluster, publisher).watch] if cluster else [],
+        watchers=[Pruner(ledger, utc_now, KEPT_DAYS).run, *watchers],
         closers=[cluster.close] if cluster else [],
     )
 

@@ -22,6 +22,7 @@ from crossfade_actuator.admission import Admission
 from crossfade_actuator.converging import Converger
 from crossfade_actuator.ledger import Ledger
 from crossfade_actuator.locking import TargetLock
+from crossfade_actuator.pruning import Pruner
 from crossfade_actuator.service import Actuator
 
 AT = datetime(2026, 1, 1, tzinfo=UTC)
@@ -520,3 +521,27 @@ async def test_a_message_that_was_set_aside_is_an_incident_of_its_run():
     incident = reaction.events[0]
     assert (incident.uid, incident.iteration, incident.name) == ("u1", 7, "exp")
     assert incident.id == "u1/7/incident/set-aside-3/opened"
+
+
+async def test_silence_is_an_incident_that_closes_with_the_next_assessment():
+    stand = Stand()
+    uid = await stand.running()
+    stand.now = AT + timedelta(seconds=40)
+    for _ in range(3):
+        await stand.actuator.look_after(Deadline(stand.now))
+        await stand.settled()
+    await stand.assess(uid, 1, {"b": 100, "c": 0})
+    told = [(e.what_happened, e.state) for e in stand.said("incident")]
+    assert told == [("stale-data", "opened"), ("stale-data", "closed")]
+
+
+async def test_a_run_is_forgotten_ninety_days_after_its_end():
+    stand = Stand()
+    uid = await stand.running()
+    await stand.assess(uid, 15, {"b": 100, "c": 0}, verdict="rollback", final=True)
+    pruner = Pruner(stand.actuator.ledger, lambda: stand.now, 90)
+    stand.now = AT + timedelta(days=89)
+    assert await pruner.prune() == 0
+    stand.now = AT + timedelta(days=91)
+    assert await pruner.prune() == 1
+    assert [key for key in stand.store.entries if uid in key or key.startswith("name.")] == []

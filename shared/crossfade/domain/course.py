@@ -12,6 +12,7 @@ from crossfade.domain.facts import (
     Fought,
     Overdue,
     Shifted,
+    Silent,
     TargetLost,
     TrialRead,
     WeightsRead,
@@ -78,7 +79,7 @@ def assess(state: RunState, fact: Assessed) -> RunState:
     if fact.iteration <= state.iteration or state.ending is not None or state.paused:
         return state
     seen = replace(
-        state,
+        _fresh(state),
         iteration=fact.iteration,
         analysis=fact.analysis,
         winner=fact.winner,
@@ -95,6 +96,17 @@ def assess(state: RunState, fact: Assessed) -> RunState:
     return advance(conclude(seen, fact) if fact.final else due(seen, fact.at), fact.at)
 
 
+def fall_silent(state: RunState, fact: Silent) -> RunState:
+    """Assessments are missing: an incident, once, until the next one comes."""
+    if state.stale or state.paused or state.ending is not None:
+        return state
+    seconds = fact.at - max(state.update_at, state.start_at)
+    text = (
+        f"no assessment for {seconds:.0f} s, one is due every {state.plan.interval_seconds:g} s"
+    )
+    return replace(state, stale=True).saying("incident", what=STALE, state="opened", text=text)
+
+
 def end_loop(state: RunState, at: float) -> RunState:
     """A loop is over: say so, and run its action."""
     loop = state.iteration // state.plan.iterations_per_loop
@@ -108,6 +120,13 @@ def conclude(state: RunState, fact: Assessed) -> RunState:
     if outcome == "promoted" and "promote" in state.plan.gates:
         return ask_approval(state, "promote", fact.at)
     return end(state, outcome, fact.at)
+
+
+def _fresh(state: RunState) -> RunState:
+    if not state.stale:
+        return state
+    text = "assessments come again"
+    return replace(state, stale=False).saying("incident", what=STALE, state="closed", text=text)
 
 
 def settle(state: RunState, fact: Shifted) -> RunState:
@@ -179,6 +198,8 @@ def overdue(state: RunState, fact: Overdue) -> RunState:
         )
     return fail(state, reason, message, fact.at)
 
+
+STALE = "stale-data"
 
 _OVERDUE = {
     Phase.STARTING: ("HandlerFailed", "Start actions failed"),

@@ -142,5 +142,10 @@ class Deleted(Fact):
 
 
 @dataclass(frozen=True, slots=True)
+class Silent(Fact):
+    """No assessment has come for longer than it should take."""
+
+
+@dataclass(frozen=True, slots=True)
 class Overdue(Fact):
     """The phase's deadline has passed."""

@@ -135,6 +135,8 @@ class RunState:
     outcome: str = ""
     outbox: tuple[Announcement, ...] = ()
     paused: bool = False
+    stale: bool = False
+    """Whether assessments are missing, and an incident says so."""
     gate: str = ""
     """The gate that the run stands at: `start`, `promote`, or none."""
     gone: bool = False

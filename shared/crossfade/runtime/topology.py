@@ -26,6 +26,8 @@ from crossfade.settings import BusSettings
 MEGABYTE = 1 << 20
 GIGABYTE = 1 << 30
 DAY = 86_400.0
+KEPT_DAYS = 90
+"""How long a run is kept after its end."""
 MAX_ACK_PENDING = 256
 # 0.5–20 s of redelivery times the deliveries of a restart; ids repeated later are harmless too.
 DUPLICATE_WINDOW_SECONDS = 600.0
@@ -115,15 +117,19 @@ def streams(settings: BusSettings) -> Sequence[StreamConfig]:
 
 def buckets(settings: BusSettings) -> Sequence[KeyValueConfig]:
     """The two buckets."""
+    # Services write their own state at every iteration; what is not written that long is of a run
+    # that is over. Runs are kept by the actuator, which knows when they ended.
+    ages = {subjects.RUNS: None, subjects.STATE: KEPT_DAYS * DAY}
     return tuple(
         KeyValueConfig(
             bucket=bucket,
+            ttl=age,
             history=5,
             max_bytes=GIGABYTE,
             storage=StorageType.FILE,
             replicas=settings.replicas,
         )
-        for bucket in (subjects.RUNS, subjects.STATE)
+        for bucket, age in ages.items()
     )
 
 
