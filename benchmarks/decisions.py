@@ -3,6 +3,7 @@
     python benchmarks/decisions.py --quick              minutes; exit 1 when a bar is missed
     python benchmarks/decisions.py --runs 4000          the tables of docs/explanation/decisions.md
     python benchmarks/decisions.py --worlds c1,b2 --rules assured,Iter8
+    python benchmarks/decisions.py --ablation --runs 2000    the engine, one rule less each time
 
 `--json FILE` writes {scenario: {rule: {measure: value}}}. Every rule sees the same worlds;
 `assured` runs through the engine's own vectorised path. Long worlds (500 looks) get a quarter of
@@ -17,10 +18,11 @@ import sys
 import time
 from pathlib import Path
 
+from bakeoff import ablations
 from bakeoff.bars import misses
 from bakeoff.rules import Rule
 from bakeoff.running import EXTRA, RULES, run
-from bakeoff.tables import report
+from bakeoff.tables import report, table
 from bakeoff.worlds import WORLDS, World
 
 SEED = 20240101
@@ -32,6 +34,8 @@ SLOW = {"Iter8 v1": 4}
 def main() -> int:
     """Run what was asked for; 0 unless the engine misses a bar."""
     asked = arguments()
+    if asked.ablation:
+        return ablate(asked)
     rules = [r for r in (*RULES, *EXTRA) if r.name in asked.rules]
     results: dict[str, dict[str, dict[str, float]]] = {}
     for name in asked.worlds:
@@ -52,6 +56,23 @@ def main() -> int:
     return 1 if missed else 0
 
 
+def ablate(asked: argparse.Namespace) -> int:
+    """Print what each of the engine's rules is worth."""
+    results: dict[str, dict[str, dict[str, float]]] = {name: {} for name in WORLDS}
+    rows = []
+    for variant in ablations.PATCHES:
+        with ablations.without(variant) as rule:
+            for name, world in WORLDS.items():
+                runs = runs_of(rule, world, asked.runs)
+                results[name][variant] = run(rule, world, runs, asked.seed)
+        rows.append(ablations.row(results, variant))
+        print(" | ".join(rows[-1]), file=sys.stderr, flush=True)
+    if asked.json:
+        asked.json.write_text(json.dumps(results, indent=1) + "\n")
+    print("\n".join(table(["variant", *ablations.MEASURES], rows)))
+    return 0
+
+
 def arguments() -> argparse.Namespace:
     """What was asked for on the command line."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
@@ -59,6 +80,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument(
         "--runs", type=int, default=None, help=f"runs a cell, {FULL} by default"
     )
+    parser.add_argument("--ablation", action="store_true", help="the engine, one rule less")
     parser.add_argument("--seed", type=int, default=SEED)
     parser.add_argument("--json", type=Path, default=None, metavar="FILE")
     parser.add_argument("--worlds", type=_names, default=list(WORLDS), metavar="A,B,…")

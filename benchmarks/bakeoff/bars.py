@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from .running import ADAPTIVE
-from .worlds import WORLDS, World
+from .worlds import CORE, WORLDS, World
 
 Results = Mapping[str, Mapping[str, Mapping[str, float]]]
 """{scenario: {rule: {measure: value}}}"""
@@ -61,7 +61,8 @@ def _of_means(results: Results, rule: str) -> Iterator[str]:
         if mean < least:
             yield f"mean power {mean:.3f}, at least {least:.3f}"
     bad = {name: r for name, r in results.items() if WORLDS[name].kind == "bad" and rule in r}
-    for peer in ADAPTIVE:
+    whole = [world.name for world in CORE if world.kind == "bad"]
+    for peer in ADAPTIVE if all(name in bad for name in whole) else ():
         shared = [r for r in bad.values() if peer in r]
         if not shared:
             continue

@@ -27,7 +27,7 @@ def report(results: Results, rules: Sequence[str]) -> str:
         names = [n for n in results if WORLDS[n].kind == KINDS.get(key, key)]
         if names:
             rows = list(_rows(results, names, rules, measure, form))
-            parts.append("\n".join([f"### {title}", "", *_table(["world", *rules], rows)]))
+            parts.append("\n".join([f"### {title}", "", *table(["world", *rules], rows)]))
     return "\n\n".join(parts) + "\n"
 
 
@@ -54,7 +54,7 @@ def headline(results: Results, rules: Sequence[str]) -> list[str]:
             values = [results[n][rule][measure] for n in names if rule in results.get(n, {})]
             cells.append(form.format(how(values)) if values else "–")
         rows.append([label, *cells])
-    return _table(["headline", *rules], rows)
+    return table(["headline", *rules], rows)
 
 
 def _mean(values: Sequence[float]) -> float:
@@ -78,6 +78,7 @@ def _rows(
         yield [f"{name}: {WORLDS[name].says}", *cells]
 
 
-def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
+def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
+    """Lines of a Markdown table."""
     lines = [head, ["---"] * len(head), *rows]
     return ["| " + " | ".join(line) + " |" for line in lines]
