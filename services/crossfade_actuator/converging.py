@@ -18,6 +18,7 @@ from crossfade.domain.facts import (
     ActionDone,
     Deleted,
     Fought,
+    Queued,
     Shifted,
     TargetLost,
     WeightsRead,
@@ -163,10 +164,26 @@ class Converger:
         }
 
     async def _acquire(self, state: RunState) -> bool:
-        if not await self.lock.enter(state.target, state.uid, state.init_at):
-            return False
-        await self.ledger.apply(state.uid, Acquired(self._now()))
-        return True
+        holder = await self.lock.holder(state.target, state.uid, state.init_at)
+        if holder == state.uid:
+            await self.ledger.apply(state.uid, Acquired(self._now()))
+            return True
+        held = await self._named(holder)
+        if held is None:
+            # It is over, and whoever should have left for it died before it could.
+            await self.lock.leave(state.target, holder)
+            return True
+        await self.ledger.apply(state.uid, Queued(self._now(), held))
+        await self._show(await self.ledger.say(await self.ledger.load(state.uid)))
+        return False
+
+    async def _named(self, uid: str) -> str | None:
+        """The experiment of a run that goes on; None for one that is over or unknown."""
+        try:
+            state = await self.ledger.load(uid)
+        except NotFound:
+            return None
+        return None if state.over else f"{state.namespace}/{state.name}"
 
     async def _weigh(self, state: RunState) -> bool:
         document = await self.runs.document(state.uid, state.revision)

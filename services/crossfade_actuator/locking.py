@@ -29,8 +29,12 @@ class TargetLock:
 
     async def enter(self, target: str, uid: str, since: float) -> bool:
         """Whether the run holds the target; it queues if it did not yet."""
+        return await self.holder(target, uid, since) == uid
+
+    async def holder(self, target: str, uid: str, since: float) -> str:
+        """The run that holds the target, once this one is in the queue."""
         queue = await self._change(target, lambda q: _placed(q, (since, uid)))
-        return queue[0][1] == uid
+        return queue[0][1]
 
     async def leave(self, target: str, uid: str) -> str | None:
         """The run that holds the target now, if any; leaving twice changes nothing."""

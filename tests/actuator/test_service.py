@@ -320,7 +320,9 @@ async def test_the_second_run_of_a_target_waits_and_goes_on_when_the_first_ends(
     first = await stand.running()
     await stand.actuator.ask_start(a_start(name="other"))
     second = await stand.obeyed()
-    assert (await stand.state(second)).phase is Phase.WAITING
+    waiting = await stand.state(second)
+    assert waiting.phase is Phase.WAITING
+    assert waiting.message == "TargetBusy: target t is held by default/exp"
     await stand.assess(first, 15, {"b": 100, "c": 0}, verdict="rollback", final=True)
     assert (await stand.state(second)).phase is Phase.READING
 
@@ -545,3 +547,10 @@ async def test_a_run_is_forgotten_ninety_days_after_its_end():
     stand.now = AT + timedelta(days=91)
     assert await pruner.prune() == 1
     assert [key for key in stand.store.entries if uid in key or key.startswith("name.")] == []
+
+
+async def test_a_holder_that_died_before_it_left_is_removed_by_the_next():
+    stand = Stand()
+    await TargetLock(stand.store).enter("t", "a-run-that-nobody-knows", 0.0)
+    uid = await stand.running()
+    assert (await stand.state(uid)).phase is Phase.RUNNING

@@ -11,6 +11,7 @@ from crossfade.domain.facts import (
     Deleted,
     Fought,
     Overdue,
+    Queued,
     Shifted,
     Silent,
     TargetLost,
@@ -44,6 +45,17 @@ def acquire(state: RunState, fact: Acquired) -> RunState:
     if "start" in state.plan.actions:
         return launch(enter(held, Phase.STARTING, fact.at), "start", fact.at)
     return read(enter(held, Phase.READING, fact.at), fact.at)
+
+
+def wait(state: RunState, fact: Queued) -> RunState:
+    """Another run holds the target: say which, once."""
+    told = f"target {state.target} is held by {fact.holder}"
+    known = state.condition("TargetAcquired")
+    if known is not None and known.message == told:
+        return state
+    waiting = replace(state, epoch=state.epoch + 1)
+    marked = waiting.marked("TargetAcquired", False, "TargetBusy", told, fact.at)
+    return say_stage(marked, "TargetBusy", told)
 
 
 def after_start(state: RunState, fact: ActionDone) -> RunState:

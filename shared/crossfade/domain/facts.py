@@ -21,6 +21,13 @@ class Acquired(Fact):
 
 
 @dataclass(frozen=True, slots=True)
+class Queued(Fact):
+    """Another run holds the target."""
+
+    holder: str
+
+
+@dataclass(frozen=True, slots=True)
 class ActionDone(Fact):
     """All tasks of an action ran, or one of them failed."""
 

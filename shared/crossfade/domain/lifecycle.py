@@ -27,6 +27,7 @@ from crossfade.domain.facts import (
     Overdue,
     Paused,
     Promoted,
+    Queued,
     RejectedBy,
     Resumed,
     Shifted,
@@ -82,6 +83,7 @@ _OPEN = tuple(phase for phase in Phase if phase is not Phase.COMPLETED)
 TABLE: Mapping[tuple[Phase, type[Fact]], Row] = MappingProxyType(
     {
         (Phase.WAITING, Acquired): course.acquire,
+        (Phase.WAITING, Queued): course.wait,
         (Phase.STARTING, ActionDone): course.after_start,
         (Phase.READING, TrialRead): course.after_trial,
         (Phase.WEIGHING, WeightsRead): course.after_weighing,

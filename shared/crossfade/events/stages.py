@@ -9,7 +9,9 @@ from pydantic import Field
 from crossfade.events.event import Event
 
 Stage = Literal["Waiting", "Initializing", "Running", "Finishing", "Completed"]
-REPEATABLE = frozenset({"Paused", "Resumed", "SpecChanged", "ApprovalNeeded", "Approved"})
+REPEATABLE = frozenset(
+    {"TargetBusy", "Paused", "Resumed", "SpecChanged", "ApprovalNeeded", "Approved"}
+)
 """Reasons that one iteration may know more than once."""
 Outcome = Literal[
     "promoted", "kept", "rolled-back", "inconclusive", "no-data", "failed", "aborted"
@@ -20,7 +22,7 @@ class StageChange(Event):
     """A run entered a stage, or something within it that others wait for.
 
     `reason` is the condition reason of v2alpha2. Ours say what happens within a stage:
-    `TrialReading` (read every metric once), `Paused`, `Resumed`, `SpecChanged` (a new revision),
+    `TargetBusy` (queued behind another run), `TrialReading` (read every metric once), `Paused`, `Resumed`, `SpecChanged` (a new revision),
     `ApprovalNeeded`, `Approved`. `outcome` is set at Completed. `document` is there at Running.
     """
 
