@@ -53,10 +53,21 @@ def commander():
 
 
 @pytest.fixture
-def tell(log):
+def made():
+    """The consoles of this test."""
+    return []
+
+
+@pytest.fixture
+def tell(log, made):
     async def tell(events):
+        """Say events, and return once every running console has folded them."""
         for at, event in events:
             await log.say_at(event, at or datetime.now(UTC))
+        async with asyncio.timeout(10):
+            for console in made:
+                while console.port and console.projection.version < len(log.kept):
+                    await asyncio.sleep(0)
 
     return tell
 
@@ -68,10 +79,11 @@ def now():
 
 
 @pytest.fixture
-def make(log, commander, now):
+def make(log, commander, now, made):
     def make(clock=None, **settings):
         wanted = ConsoleSettings(port=0, **settings)
-        return Console(log, commander, wanted, clock or (lambda: now[0]))
+        made.append(Console(log, commander, wanted, clock or (lambda: now[0])))
+        return made[-1]
 
     return make
 
@@ -101,7 +113,7 @@ def chromium(tmp_path):
     if program is None:
         pytest.skip("chromium is not installed")
 
-    async def browse(url, *flags, budget=4000, size="1320,1180"):
+    async def browse(url, *flags, budget=3000, size="1320,1180"):
         profile = tmp_path / f"profile-{time.monotonic_ns()}"
         process = await asyncio.create_subprocess_exec(
             program,
@@ -117,7 +129,7 @@ def chromium(tmp_path):
             f"--window-size={size}",
             "--hide-scrollbars",
             "--enable-logging=stderr",
-            f"--virtual-time-budget={budget}",
+            f"--timeout={budget}",
             *flags,
             url,
             stdout=asyncio.subprocess.PIPE,

@@ -1,0 +1,171 @@
+"""`/metrics` and the dashboards over it: families, bounds, and every query on a real Prometheus."""
+
+import asyncio
+import json
+import pathlib
+import re
+from datetime import timedelta
+
+import pytest
+import yaml
+from prometheus_client import REGISTRY
+from prometheus_client.parser import text_string_to_metric_families
+
+from crossfade.testing.runs import NAME, NAMESPACE, START, IrisRun
+from crossfade_lab.metrics.real import RealPrometheus, find_prometheus
+from crossfade_notifier import couriers  # noqa: F401  registers what the services board draws
+
+GRAFANA = pathlib.Path(__file__).parents[2] / "deploy" / "grafana"
+BOARDS = sorted((GRAFANA / "dashboards").glob("*.json"))
+VARIABLES = {
+    "$namespace": NAMESPACE,
+    "$experiment": NAME,
+    "$reward": ".*engagement.*",
+}
+
+
+async def scraped(client):
+    text = await (await client.get("/metrics")).text()
+    return {
+        (sample.name, tuple(sorted(sample.labels.items()))): sample.value
+        for family in text_string_to_metric_families(text)
+        for sample in family.samples
+    }
+
+
+def value(found, name, **labels):
+    wanted = (
+        labels if "outcome" in labels else {"namespace": NAMESPACE, "experiment": NAME} | labels
+    )
+    return found.get((name, tuple(sorted(wanted.items()))))
+
+
+async def test_a_run_is_projected_onto_its_families(client, tell):
+    await tell(IrisRun().events(upto=7))
+    found = await scraped(client)
+
+    def weight(kind):
+        return value(found, "crossfade_weight_percent", version="iris-v2", kind=kind)
+
+    assert (weight("desired"), weight("observed")) == (75, 75)
+    assert value(found, "crossfade_experiment_phase", phase="running") == 1
+    assert value(found, "crossfade_experiment_phase", phase="completed") == 0
+    assert value(found, "crossfade_experiment_iteration") == 7
+    assert value(found, "crossfade_decisions_total", decision="continue") == 7
+    assert value(found, "crossfade_sample_age_seconds") == 90
+    error = {"version": "iris-v2", "metric": "error-rate"}
+    assert value(found, "crossfade_metric_value", **error) == 0.0016
+    assert value(found, "crossfade_objective_margin", **error) == pytest.approx(0.84)
+    assert value(found, "crossfade_objective_verdict", **error, verdict="held") == 1
+    assert 0.5 < value(found, "crossfade_traffic_share_ratio", version="iris-v2") < 0.8
+
+
+async def test_series_are_dropped_some_time_after_the_end_and_counters_stay(client, tell, now):
+    await tell(IrisRun().events())
+    soon = await scraped(client)
+    now[0] = START + timedelta(minutes=20)
+    later = await scraped(client)
+
+    assert value(soon, "crossfade_experiment_phase", phase="completed") == 1
+    assert not [name for name, labels in later if dict(labels).get("experiment") == NAME]
+    assert value(later, "crossfade_experiments_finished_total", outcome="promoted") == 1
+    count = later["crossfade_experiment_duration_seconds_count", ()]
+    assert count == 1
+
+
+async def test_two_hundred_runs_of_one_name_make_no_more_series_than_one(client, tell):
+    await tell(IrisRun().events(upto=2))
+    before = len(await scraped(client))
+    for i in range(200):
+        await tell(IrisRun(uid=f"uid-{i}").events(upto=2))
+
+    assert len(await scraped(client)) == before
+
+
+@pytest.mark.parametrize("path", BOARDS, ids=lambda p: p.stem)
+def test_a_dashboard_is_whole(path):
+    board = json.loads(path.read_text())
+
+    assert board["uid"] == f"crossfade-{path.stem}"
+    assert "id" not in board
+    ids = [panel["id"] for panel in board["panels"]]
+    assert len(set(ids)) == len(ids)
+    taken = set()
+    for panel in board["panels"]:
+        at = panel["gridPos"]
+        assert at["x"] + at["w"] <= 24
+        cells = {
+            (x, y)
+            for x in range(at["x"], at["x"] + at["w"])
+            for y in range(at["y"], at["y"] + at["h"])
+        }
+        assert not cells & taken, panel["title"]
+        taken |= cells
+        assert panel["type"] not in ("singlestat", "graph")
+        for target in panel["targets"]:
+            assert target["datasource"] == {"type": "prometheus", "uid": "crossfade-prom"}
+
+
+def test_provisioning_points_at_what_the_dashboards_use():
+    source = yaml.safe_load((GRAFANA / "provisioning/datasources/crossfade.yaml").read_text())[
+        "datasources"
+    ][0]
+    provider = yaml.safe_load((GRAFANA / "provisioning/dashboards/crossfade.yaml").read_text())[
+        "providers"
+    ][0]
+
+    assert (source["uid"], source["type"]) == ("crossfade-prom", "prometheus")
+    assert provider["options"]["path"] == "/var/lib/grafana/dashboards/crossfade"
+    assert provider["allowUiUpdates"] is False
+
+
+async def test_no_panel_asks_for_a_family_that_nobody_exposes(client, tell):
+    await tell(IrisRun().events(upto=3))
+    text = await (await client.get("/metrics")).text()
+    exposed = set(re.findall(r"^# TYPE (\S+)", text, re.MULTILINE))
+    exposed |= {
+        f"{m.name}{'_total' if m.type == 'counter' else ''}" for m in REGISTRY.collect()
+    }
+    asked = {
+        name.removesuffix("_bucket")
+        for _, _, query in queries()
+        for name in re.findall(r"crossfade_\w+", query)
+    }
+
+    assert asked <= exposed
+
+
+async def test_every_query_of_every_panel_returns_data_from_a_real_prometheus(
+    console, tell, tmp_path
+):
+    if find_prometheus() is None:
+        pytest.skip("prometheus is not on PATH: apt-get install prometheus")
+    await tell(IrisRun().events(upto=4))
+    await tell(IrisRun(name="other", uid="o", promoted=False).events())
+    targets = tmp_path / "targets.json"
+    targets.write_text(json.dumps([{"targets": [f"127.0.0.1:{console.port}"]}]))
+    async with RealPrometheus(tmp_path / "prometheus", targets, 0.2) as prometheus:
+        async with asyncio.timeout(30):
+            while await prometheus.scrapes() < 4:
+                await asyncio.sleep(0.1)
+        empty = [
+            f"{board} · {title}: {query}"
+            for board, title, query in queries()
+            if not (await prometheus.query(query))["result"]
+        ]
+
+    assert not empty
+
+
+def queries():
+    """Every query with its variables filled in: board, panel, expression."""
+    found = []
+    for path in BOARDS:
+        for panel in json.loads(path.read_text())["panels"]:
+            for target in panel["targets"]:
+                query = target["expr"]
+                for variable, text in VARIABLES.items():
+                    query = query.replace(variable, text)
+                found.append((path.stem, panel["title"], query))
+    assert len(found) > 30
+    return found
