@@ -30,6 +30,7 @@ from crossfade.domain.moves import (
     fail,
     launch,
     read,
+    say_stage,
     want,
 )
 from crossfade.domain.runs import (

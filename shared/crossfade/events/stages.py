@@ -22,8 +22,9 @@ class StageChange(Event):
     """A run entered a stage, or something within it that others wait for.
 
     `reason` is the condition reason of v2alpha2. Ours say what happens within a stage:
-    `TargetBusy` (queued behind another run), `TrialReading` (read every metric once), `Paused`, `Resumed`, `SpecChanged` (a new revision),
-    `ApprovalNeeded`, `Approved`. `outcome` is set at Completed. `document` is there at Running.
+    `TargetBusy` (queued behind another run), `TrialReading` (read every metric once), `Paused`,
+    `Resumed`, `SpecChanged` (a new revision), `ApprovalNeeded`, `Approved`. `outcome` is set at
+    Completed. `document` is there at Running.
     """
 
     kind: ClassVar[str] = "stage-change"
