@@ -50,6 +50,10 @@ class Catalog(Protocol):
         """The Experiment as created, with its uid. Raises Conflict where the name is taken."""
         ...
 
+    async def delete_experiment(self, namespace: str, name: str, uid: str) -> None:
+        """Delete the Experiment of that uid; one that is gone, or another one, is no error."""
+        ...
+
     async def get_experiment(self, namespace: str, name: str) -> Mapping[str, Any] | None:
         """The Experiment, or None."""
         ...

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
-from crossfade.errors import NotFound
+from crossfade.errors import Conflict, NotFound
 from crossfade.resources import ObjectReference
 from crossfade_actuator.api import JSON_PATCH, MERGE_PATCH, KubernetesApi
 
@@ -88,6 +89,17 @@ class Cluster:
             query=[MANAGER],
             body=dict(document),
         )
+
+    async def delete_experiment(self, namespace: str, name: str, uid: str) -> None:
+        """Delete the Experiment of that uid; one that is gone, or another one, is no error."""
+        body = {
+            "apiVersion": "v1",
+            "kind": "DeleteOptions",
+            "preconditions": {"uid": uid},
+        }
+        with suppress(NotFound, Conflict):
+            path = f"{ITER8}/namespaces/{namespace}/experiments/{name}"
+            await self.api.call("DELETE", path, body=body)
 
     async def patch_status(
         self, namespace: str, name: str, uid: str, status: Mapping[str, Any]

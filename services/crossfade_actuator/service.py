@@ -37,7 +37,14 @@ from crossfade.runtime.service import (
     delivery,
     on,
 )
-from crossfade_actuator.admission import Admission, find_run, named, uid_of, with_uid
+from crossfade_actuator.admission import (
+    Admission,
+    Catalog,
+    find_run,
+    named,
+    uid_of,
+    with_uid,
+)
 from crossfade_actuator.converging import Converger
 from crossfade_actuator.ledger import Ledger
 from crossfade_actuator.verbs import FACTS, check
@@ -132,7 +139,7 @@ class Actuator:
         try:
             made = await catalog.create_experiment(experiment)
         except Conflict:
-            made = await _again(self.ledger, catalog, document)
+            made = await _again(self.ledger, catalog, document, experiment)
         return str(made["metadata"]["uid"]), made
 
     # --- commands -----------------------------------------------------------------------------
@@ -298,17 +305,26 @@ def _clock_of(state: RunState) -> Schedule:
     return Schedule(state.namespace, state.name, interval, body)
 
 
-async def _again(ledger: Ledger, catalog: Any, document: Document) -> Mapping[str, Any]:
-    """The resource that bears the name already, if no run has seen it; else it has to go first."""
+async def _again(
+    ledger: Ledger, catalog: Catalog, document: Document, experiment: Mapping[str, Any]
+) -> Mapping[str, Any]:
+    """The resource for a name that is taken: the one that no run has seen yet, or a new one.
+
+    One whose run has ended gives way: what it said stays in the log, and the new run gets a uid of
+    its own. Raises Conflict where somebody else creates and deletes at the same time.
+    """
     found = await catalog.get_experiment(document.namespace, document.name)
     if found is None:
         raise Conflict(f"experiment {document.name} came and went; ask again")
+    uid = str(found["metadata"]["uid"])
     try:
-        ended = await ledger.load(str(found["metadata"]["uid"]))
+        ended = await ledger.load(uid)
     except NotFound:
-        return dict(found)
-    told = f"{ended.message}; delete the Experiment to run it again under this name"
-    raise Malformed([FieldError("metadata.name", told)])
+        return found
+    if not ended.over:
+        raise Malformed([FieldError("metadata.name", f"running as {uid}")])
+    await catalog.delete_experiment(document.namespace, document.name, uid)
+    return await catalog.create_experiment(experiment)
 
 
 def _own_uid(experiment: Mapping[str, Any]) -> str:

@@ -146,3 +146,18 @@ async def test_a_kubeconfig_that_is_none_is_refused_by_field(tmp_path):
     nowhere = Cluster(KubernetesApi(settings), KubernetesApi(settings))
     with pytest.raises(CrossfadeError, match=r"cluster\.kubeconfig"):
         await nowhere.get(IRIS)
+
+
+async def test_an_experiment_is_deleted_by_its_uid_and_no_other(cluster):
+    experiment = {
+        "apiVersion": "iter8.tools/v2alpha2",
+        "kind": "Experiment",
+        "metadata": {"name": "exp", "namespace": "default"},
+        "spec": {"target": "t", "strategy": {"testingPattern": "Conformance"}},
+    }
+    made = await cluster.create_experiment(experiment)
+    await cluster.delete_experiment("default", "exp", "00000000-0000-0000-0000-000000000000")
+    assert await cluster.get_experiment("default", "exp") is not None
+    await cluster.delete_experiment("default", "exp", made["metadata"]["uid"])
+    assert await cluster.get_experiment("default", "exp") is None
+    await cluster.delete_experiment("default", "exp", made["metadata"]["uid"])
