@@ -14,14 +14,14 @@ from crossfade.domain.runs import RunState, TaskRecord
 from crossfade.errors import Conflict, Permanent
 from crossfade.events import ActionOutcome
 from crossfade.resources import Document, Task
+from crossfade.runtime.clock import Clock, utc_now
 from crossfade_actuator.actions.context import Context
-from crossfade_actuator.actions.port import ActionResult
+from crossfade_actuator.actions.histograms import merged
+from crossfade_actuator.actions.port import ActionResult, Histograms
 from crossfade_actuator.actions.port import Ledger as TaskLedger
 from crossfade_actuator.leases import Leases, Lost
 from crossfade_actuator.ledger import Ledger
 from crossfade_actuator.status import status_of
-
-ATTEMPTS = 2
 
 
 class TaskRunner(Protocol):
@@ -70,11 +70,12 @@ class Book:
     ledger: Ledger
     uid: str
     action: str
+    clock: Clock = utc_now
 
     async def begun(self, task: int) -> int | None:
-        """The attempt that begins now, or None for a task that is done.
+        """The attempt that begins now, or None for a task that went well.
 
-        Raises Permanent for one that was interrupted twice, Conflict where nothing is wanted.
+        Raises Permanent for one that has failed already, Conflict where nothing is wanted.
         """
         key = f"{self.action}/{task}"
         state = await self.ledger.change(
@@ -83,21 +84,28 @@ class Book:
         if state.action != self.action:
             raise Conflict(f"{self.action} of {self.uid} is no longer wanted")
         record = state.tasks[key]
-        if record.done:
-            return None
-        if record.attempt > ATTEMPTS:
-            raise Permanent(f"task {task} was interrupted {ATTEMPTS} times")
-        return record.attempt
+        if not record.done:
+            return record.attempt
+        if not record.ok:
+            # Whoever ran it died before the run could fail for it.
+            raise Permanent(f"task {task} failed; its outcome says why")
+        return None
 
-    async def finished(self, outcome: ActionOutcome) -> None:
-        """Keep and say how it went."""
+    async def finished(
+        self, outcome: ActionOutcome, histograms: Histograms | None = None
+    ) -> None:
+        """Keep and say how it went; what was measured adds to what the run has already."""
         key = f"{self.action}/{outcome.task}"
-        record = TaskRecord(outcome.attempt, done=outcome.ok or outcome.skipped, ok=outcome.ok)
+        record = TaskRecord(outcome.attempt, done=True, ok=outcome.ok or outcome.skipped)
 
         def kept(state: RunState) -> RunState:
             body = outcome.to_json() | {"iteration": state.iteration}
             told = state.saying("action-outcome", **body)
-            return replace(told, tasks=state.tasks | {key: record})
+            told = replace(told, tasks=state.tasks | {key: record})
+            if not histograms:
+                return told
+            together = merged(state.histograms, histograms)
+            return replace(told, histograms=together, histograms_at=self.clock().timestamp())
 
         await self.ledger.say(await self.ledger.change(self.uid, kept))
 

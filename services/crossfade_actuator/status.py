@@ -34,14 +34,26 @@ def status_of(state: RunState, document: Document | None = None) -> dict[str, An
         ]
     if state.recommended:
         status["versionRecommendedForPromotion"] = state.recommended
-    if state.analysis:
-        status["analysis"] = state.analysis
+    if analysis := _analysis(state):
+        status["analysis"] = analysis
     if document is not None and state.start_at:
         status["metrics"] = [
             {"name": key, "metricObj": metric.dump()}
             for key, metric in document.metrics.items()
         ]
     return status
+
+
+def _analysis(state: RunState) -> dict[str, Any]:
+    """The last analysis; histograms are carried over from one to the next."""
+    if not state.histograms:
+        return state.analysis
+    block = {
+        "provenance": "Builtin metrics collector",
+        "timestamp": _at(state.histograms_at),
+        "data": state.histograms,
+    }
+    return {"aggregatedBuiltinHists": block} | state.analysis
 
 
 def _condition(condition: Condition) -> dict[str, Any]:

@@ -69,7 +69,7 @@ class Notes:
         self.attempts[task] = self.attempts.get(task, 0) + 1
         return self.attempts[task]
 
-    async def finished(self, outcome):
+    async def finished(self, outcome, histograms=None):
         self.outcomes.append(outcome)
         self.done.add(outcome.task)
 

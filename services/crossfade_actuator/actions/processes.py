@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from crossfade.runtime import children
-from crossfade_actuator.actions.port import Outcome, TaskFailed
+from crossfade_actuator.actions.port import Errand, Outcome, TaskFailed
 
 TAIL = 4000
 CHUNK = 1 << 14
@@ -23,8 +23,22 @@ SWEEP = 'read -r _; kill -s KILL -- "-$1"'
 class Processes:
     """The executor `process`."""
 
+    def permit(self) -> None:
+        """Actions may run."""
+
+    async def survives(self, errand: Errand) -> bool:
+        """Nothing does: a child dies with its actuator."""
+        return False
+
+    async def forget(self, errand: Errand) -> None:
+        """Nothing is left of a child that has ended."""
+
     async def execute(
-        self, argv: Sequence[str], environment: Mapping[str, str], seconds: float
+        self,
+        argv: Sequence[str],
+        environment: Mapping[str, str],
+        seconds: float,
+        errand: Errand | None = None,
     ) -> Outcome:
         """The exit code and the tail of standard output and error, merged."""
         program = shutil.which(argv[0], path=environment.get("PATH"))
@@ -90,14 +104,29 @@ def _text(tail: bytearray) -> str:
     return tail.decode(errors="replace").strip()
 
 
-@dataclass(frozen=True, slots=True)
 class Off:
     """The executor of an installation that runs no actions."""
 
-    async def execute(
-        self, argv: Sequence[str], environment: Mapping[str, str], seconds: float
-    ) -> Outcome:
+    def permit(self) -> None:
         """Raises TaskFailed: publishing a start must not mean running commands."""
         raise TaskFailed(
             "actions are off; CROSSFADE_ACTUATOR__ACTIONS=process switches them on"
         )
+
+    async def survives(self, errand: Errand) -> bool:
+        """Nothing was begun."""
+        return False
+
+    async def forget(self, errand: Errand) -> None:
+        """Nothing is left."""
+
+    async def execute(
+        self,
+        argv: Sequence[str],
+        environment: Mapping[str, str],
+        seconds: float,
+        errand: Errand | None = None,
+    ) -> Outcome:
+        """Raises TaskFailed."""
+        self.permit()
+        raise TaskFailed("actions are off")

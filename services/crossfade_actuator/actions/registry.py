@@ -18,7 +18,7 @@ TASKS: Mapping[str, Callable[[Task], Work]] = {
 def work_of(task: Task) -> Work:
     """A task made ready. Raises TaskFailed for an unknown one or bad inputs."""
     if task.run:
-        return Run(task.run)
+        return Run.of(task)
     make = TASKS.get(task.task or "")
     if make is None:
         right = f"right is run, or one of {', '.join(sorted(TASKS))}"

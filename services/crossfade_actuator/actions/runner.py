@@ -5,19 +5,24 @@ from __future__ import annotations
 import sys
 import tempfile
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from time import monotonic
 
+from crossfade.errors import CrossfadeError
 from crossfade.events import ActionOutcome
 from crossfade.resources import Task
 from crossfade_actuator.actions.conditions import holds
 from crossfade_actuator.actions.context import Context
+from crossfade_actuator.actions.inputs import fails_when_interrupted
+from crossfade_actuator.actions.masking import masked
 from crossfade_actuator.actions.port import (
     ActionResult,
     Attempt,
+    Errand,
     Executor,
     Ledger,
+    Means,
     Outcome,
     TaskFailed,
     Work,
@@ -25,6 +30,8 @@ from crossfade_actuator.actions.port import (
 from crossfade_actuator.actions.registry import work_of
 
 SYSTEM_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+ATTEMPTS = 2
+"""How often a task is begun that its actuators do not survive."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,30 +42,69 @@ class Runner:
     seconds: float = 300.0
     kubeconfig: Path | None = None
     clock: Callable[[], float] = monotonic
+    means: Means = field(default_factory=Means)
 
     async def run(
         self, action: str, tasks: Sequence[Task], context: Context, ledger: Ledger
     ) -> ActionResult:
         """Strictly in order; the first failure ends it, an unknown task before any has run."""
         try:
-            ready = [(task, work_of(task)) for task in tasks]
+            ready = [
+                _Ready(task, work_of(task), fails_when_interrupted(task)) for task in tasks
+            ]
         except TaskFailed as error:
             return ActionResult(False, str(error))
         until = self.clock() + self.seconds
         with tempfile.TemporaryDirectory(prefix="crossfade-scratch-") as scratch:
-            for number, (task, work) in enumerate(ready):
-                attempt = await ledger.begun(number)
-                if attempt is None:
+            for number, one in enumerate(ready):
+                number_of_attempt = await ledger.begun(number)
+                if number_of_attempt is None:
                     continue
-                environment = self._environment(action, context, attempt, scratch)
-                began = self.clock()
-                trial = Attempt(context, self.executor, environment, max(0.1, until - began))
-                outcome, skipped = await _tried(task, work, trial)
-                said = _said(action, number, attempt, outcome, skipped, self.clock() - began)
-                await ledger.finished(said.model_copy(update={"uid": context.uid}))
+                errand = Errand(context.uid, context.namespace, context.name, action, number)
+                attempt = Attempt(
+                    context,
+                    self.executor,
+                    self._environment(action, context, number_of_attempt, scratch),
+                    max(0.1, until - self.clock()),
+                    errand,
+                    self.means,
+                )
+                outcome = await self._one(one, attempt, number_of_attempt, ledger)
                 if not outcome.ok:
                     return ActionResult(False, f"task {number}: {_last_line(outcome)}")
         return ActionResult(True)
+
+    async def _one(self, one: _Ready, attempt: Attempt, number: int, ledger: Ledger) -> Outcome:
+        """One task from its intent to its recorded outcome."""
+        began, errand = self.clock(), attempt.errand
+        skipped = False
+        if text := await self._given_up(one, errand, number):
+            outcome = Outcome(False, text)
+        else:
+            outcome, skipped = await _tried(one, attempt)
+        outcome = replace(outcome, output=masked(outcome.output, attempt.revealed))
+        said = ActionOutcome(
+            uid=errand.uid,
+            action=errand.action,
+            task=errand.task,
+            attempt=number,
+            ok=outcome.ok,
+            skipped=skipped,
+            exit=outcome.exit,
+            seconds=round(self.clock() - began, 3),
+            output=outcome.output,
+        )
+        await ledger.finished(said, outcome.histograms)
+        await self.executor.forget(errand)
+        return outcome
+
+    async def _given_up(self, one: _Ready, errand: Errand, number: int) -> str:
+        """Why an interrupted task is not begun again; nothing where it is."""
+        if number == 1 or await self.executor.survives(errand):
+            return ""
+        if one.once:
+            return "was interrupted, and says onInterrupted: fail"
+        return f"was interrupted {ATTEMPTS} times" if number > ATTEMPTS else ""
 
     def _environment(
         self, action: str, context: Context, attempt: int, scratch: str
@@ -77,29 +123,27 @@ class Runner:
         return environment | ({"KUBECONFIG": str(self.kubeconfig)} if self.kubeconfig else {})
 
 
-async def _tried(task: Task, work: Work, attempt: Attempt) -> tuple[Outcome, bool]:
+@dataclass(frozen=True, slots=True)
+class _Ready:
+    """A task whose inputs were checked; `once` where an interruption is its end."""
+
+    task: Task
+    work: Work
+    once: bool
+
+
+async def _tried(one: _Ready, attempt: Attempt) -> tuple[Outcome, bool]:
+    condition = one.task.if_
     try:
-        if task.if_ and not holds(task.if_, attempt.context):
-            return Outcome(True, f"skipped: {task.if_} does not hold"), True
-        return await work.do(attempt), False
+        if condition and not holds(condition, attempt.context):
+            return Outcome(True, f"skipped: {condition} does not hold"), True
+        attempt.executor.permit()
+        return await one.work.do(attempt), False
     except TaskFailed as error:
         return Outcome(False, str(error)), False
-
-
-def _said(
-    action: str, task: int, attempt: int, outcome: Outcome, skipped: bool, seconds: float
-) -> ActionOutcome:
-    return ActionOutcome(
-        uid="-",
-        action=action,
-        task=task,
-        attempt=attempt,
-        ok=outcome.ok,
-        skipped=skipped,
-        exit=outcome.exit,
-        seconds=round(seconds, 3),
-        output=outcome.output,
-    )
+    except CrossfadeError as error:
+        # A cluster that is away in the midst of a task: the task says so, not the run's log.
+        return Outcome(False, f"{type(error).__name__}: {error}"), False
 
 
 def _last_line(outcome: Outcome) -> str:

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import shlex
+from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from crossfade.resources import Task
+from crossfade_actuator.actions.inputs import plain, text
 from crossfade_actuator.actions.port import Attempt, Outcome, TaskFailed
 from crossfade_actuator.actions.templates import new_style, old_style
 
@@ -34,7 +37,7 @@ class Exec:
 
     async def do(self, attempt: Attempt) -> Outcome:
         """Run it; a recommended version is needed to fill in the arguments."""
-        args = [_plain(arg) for arg in self.args]
+        args = [plain(arg) for arg in self.args]
         if not self.literally:
             data = attempt.context.flat()
             if data is None:
@@ -103,12 +106,20 @@ class PromoteKubectl:
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """`run`: a script in either style of placeholders."""
+    """`run`: a script in either style of placeholders; `with.secret` is what `.Secret` reads."""
 
     script: str
+    secret: str | None = None
+
+    @classmethod
+    def of(cls, task: Task) -> Run:
+        """From the task's script and inputs. Raises TaskFailed for an odd `secret`."""
+        return cls(
+            task.run or "", text(task.inputs, "secret", "[namespace/]name", otherwise=None)
+        )
 
     async def do(self, attempt: Attempt) -> Outcome:
-        """Run the script with bash."""
+        """Run the script with bash. Raises TaskFailed for a secret that cannot be read."""
         context = attempt.context
         data = context.experiment | {
             "Name": context.name,
@@ -116,17 +127,18 @@ class Run:
             "WinnerFound": context.winner_found,
             "CandidateWon": context.candidate_won,
         }
-        script = new_style(self.script, data, {"Secret": _no_secret})
+        keys = await attempt.secret(self.secret) if self.secret else None
+        script = new_style(
+            self.script, data, {"Secret": partial(_of_secret, self.secret, keys)}
+        )
         if "{{" in script:
             script = old_style(script, (context.flat() or {}) | {"this": context.experiment})
         return await attempt.execute(BASH, "-c", script)
 
 
-def _no_secret(key: str) -> str:
-    raise TaskFailed(f'.Secret "{key}": the task names no readable secret')
-
-
-def _plain(value: Any) -> str:
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    return str(value)
+def _of_secret(ref: str | None, keys: Mapping[str, str] | None, key: str) -> str:
+    if keys is None:
+        raise TaskFailed(f'.Secret "{key}": the task names no secret; right is with.secret')
+    if key not in keys:
+        raise TaskFailed(f'.Secret "{key}": secret {ref} has no such key')
+    return keys[key]

@@ -131,6 +131,9 @@ class RunState:
     """The action that is wanted now: `start`, `finish`, `rollback`, `loop-<n>`."""
     tasks: dict[str, TaskRecord] = field(default_factory=dict)
     """By `<action>/<task>`."""
+    histograms: dict[str, Any] = field(default_factory=dict)
+    """By version, what `metrics/collect` measured; source: v2alpha2 §1.3."""
+    histograms_at: float = 0.0
     ending: Ending | None = None
     outcome: str = ""
     outbox: tuple[Announcement, ...] = ()
