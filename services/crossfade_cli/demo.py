@@ -13,8 +13,6 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 from rich.console import Console
 
-from crossfade.errors import CrossfadeError
-
 if TYPE_CHECKING:
     from crossfade_cli.demo_play import Play, Wishes
 
@@ -73,11 +71,6 @@ def demo(
     kept = interactive if keep is None else keep
     try:
         code = asyncio.run(_perform(wishes, console, keep=kept))
-    except CrossfadeError as error:
-        Console(stderr=True, highlight=False).print(
-            f"crossfade demo: {error}", style="red", soft_wrap=True
-        )
-        code = 1
     except (KeyboardInterrupt, asyncio.CancelledError):
         console.print("Stopped; nothing is left running.")
         code = INTERRUPTED

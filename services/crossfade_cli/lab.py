@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 from rich.console import Console
 
-from crossfade.errors import CrossfadeError, FieldError, Malformed
+from crossfade.errors import FieldError, Malformed
 
 if TYPE_CHECKING:
     from crossfade_lab.world import World
@@ -47,24 +47,18 @@ def lab(
     from crossfade_lab.world import PARTS, World
 
     console = Console(highlight=False)
-    try:
-        unknown = [part for part in parts or () if part not in PARTS]
-        if unknown:
-            right = f"right is one or more of {', '.join(PARTS)}"
-            raise Malformed([FieldError("part", f"found {' '.join(unknown)}; {right}")])
-        world = World(
-            SEPARATE if separate else SINGLE,
-            interval_seconds=interval,
-            mode=Mode(candidate),
-            cluster=cluster,
-            only=[part for part in PARTS if not parts or part in parts],
-        )
-        asyncio.run(_keep_up(world, console))
-    except CrossfadeError as error:
-        Console(stderr=True, highlight=False).print(
-            f"crossfade lab: {error}", style="red", soft_wrap=True
-        )
-        raise typer.Exit(1) from error
+    unknown = [part for part in parts or () if part not in PARTS]
+    if unknown:
+        right = f"right is one or more of {', '.join(PARTS)}"
+        raise Malformed([FieldError("part", f"found {' '.join(unknown)}; {right}")])
+    world = World(
+        SEPARATE if separate else SINGLE,
+        interval_seconds=interval,
+        mode=Mode(candidate),
+        cluster=cluster,
+        only=[part for part in PARTS if not parts or part in parts],
+    )
+    asyncio.run(_keep_up(world, console))
     console.print("Stopped; nothing is left running.")
 
 

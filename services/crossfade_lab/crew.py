@@ -41,6 +41,7 @@ class Member:
     starts: int = 0
     seconds: float = 0.0
     pause_seconds: float = PAUSE_SECONDS
+    killed: bool = False
     ready: asyncio.Event = field(default_factory=asyncio.Event)
     task: asyncio.Task[None] | None = None
 
@@ -94,6 +95,11 @@ class Crew:
         await asyncio.gather(*(self.stop(name) for name in self.members))
         await self._session.close()
 
+    async def ready(self, name: str) -> None:
+        """Wait until one is ready again; TimeoutError after 20 s."""
+        async with asyncio.timeout(READY_SECONDS):
+            await self.members[name].ready.wait()
+
     async def start(self, name: str) -> None:
         """Start one and wait until it is ready. Raises Unreachable with its last words."""
         member = self.members[name]
@@ -107,7 +113,8 @@ class Crew:
         )
         waiting.cancel()
         if waiting not in done:
-            problem = f"{name}: not ready within {READY_SECONDS:g} s"
+            died = f"died {member.starts} times in a row"
+            problem = f"{name}: {died if done else f'not ready within {READY_SECONDS:g} s'}"
             raise Unreachable(f"{problem}; its log ends:\n{member.last_words()}")
 
     async def stop(self, name: str) -> None:
@@ -123,6 +130,7 @@ class Crew:
         member = self.members[name]
         member.pause_seconds = again_after_seconds
         member.ready.clear()
+        member.killed = True
         if member.process is not None:
             with contextlib.suppress(ProcessLookupError):
                 member.process.kill()
@@ -134,7 +142,8 @@ class Crew:
             began = time.monotonic()
             await self._run_once(member)
             lived = time.monotonic() - began
-            quick = 1 if lived > QUICK_SECONDS else quick + 1
+            quick = 0 if member.killed else 1 if lived > QUICK_SECONDS else quick + 1
+            member.killed = False
             log.warning("service died", extra={"service": member.name, "lived": lived})
             await asyncio.sleep(member.pause_seconds)
         log.error("service given up", extra={"service": member.name})

@@ -71,7 +71,8 @@ class World:
     """Starts parts and ends them; `parts` says what runs.
 
     `mode` says what the candidate is like. Below an interval of 10 s the load is denser by
-    10 / interval and Prometheus scrapes ten times an interval, as at 10 s.
+    10 / interval and Prometheus scrapes ten times an interval, as at 10 s. It is the real
+    `prometheus` where there is one, unless its kind is given.
     """
 
     def __init__(
@@ -82,6 +83,7 @@ class World:
         mode: Mode = Mode.BETTER,
         cluster: Literal["embedded", "real"] = "embedded",
         corrected: bool = False,
+        prometheus: Literal["real", "embedded"] | None = None,
         only: Collection[PartName] = PARTS,
     ) -> None:
         self.example = example
@@ -96,6 +98,7 @@ class World:
         self.prometheus: Prometheus
         self.promote: PromoteServer
         self.load: Load
+        self._prometheus_kind = prometheus
         self._real_cluster = cluster == "real"
         self._wanted = set(only) | {need for part in only for need in NEEDS[part]}
         self._stack = AsyncExitStack()
@@ -231,7 +234,10 @@ class World:
         began = time.monotonic()
         self.prometheus = await self._stack.enter_async_context(
             open_metrics(
-                self.directory / "prometheus", self.targets_file, self.interval_seconds / 10
+                self.directory / "prometheus",
+                self.targets_file,
+                self.interval_seconds / 10,
+                kind=self._prometheus_kind,
             )
         )
         real = self.prometheus.kind == "real"
