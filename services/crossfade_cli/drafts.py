@@ -11,7 +11,7 @@ from crossfade.resources import API_VERSION
 Kind = Literal["seldon", "istio", "mock"]
 Json = dict[str, Any]
 WINDOW = "[${elapsedTime}s]"
-SELDON = "deployment_name='$sid',predictor_name='$predictor',namespace='$ns'"
+SELDON = "seldon_deployment_id='$sid',predictor_name='$predictor',kubernetes_namespace='$ns'"
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import click
 import typer
 from typer.core import TyperGroup
 
@@ -14,7 +13,7 @@ from crossfade.errors import CrossfadeError, FieldError, Malformed
 class Readable(TyperGroup):
     """A group of commands whose known errors end in lines that say what to do."""
 
-    def invoke(self, ctx: click.Context) -> Any:
+    def invoke(self, ctx: Any) -> Any:
         """Call the command."""
         try:
             return super().invoke(ctx)

@@ -63,7 +63,7 @@ def _choice() -> Kind:
     asked = typer.prompt("What carries the weights (seldon, istio, mock)", "seldon")
     for kind in ("seldon", "istio", "mock"):
         if asked == kind:
-            return kind  # type: ignore[return-value]
+            return kind
     right = "right is seldon, istio or mock"
     raise Malformed([FieldError("--kind", f"found {asked!r}, {right}")])
 

@@ -82,12 +82,9 @@ def _running(state: RunState, now: datetime, until: str) -> str:
     from crossfade.telling.numbers import duration, split
 
     if state.ending is not None:
-        shift = (
-            f"the split {split(state.shift.split)} comes into force, then "
-            if state.shift
-            else ""
-        )
-        return f"{shift}it ends as {state.ending.outcome}{until}"
+        shift = state.shift
+        first = f"the split {split(shift.split)} comes into force, then " if shift else ""
+        return f"{first}it ends as {state.ending.outcome}{until}"
     interval = state.plan.interval_seconds
     since = state.start_at or state.update_at
     due = since + (state.iteration + 1) * interval - now.timestamp()
