@@ -7,9 +7,10 @@ counts, 80 % power for an effect elsewhere. The rate of requests is asked for, n
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
+from crossfade.events import MetricSample
 from crossfade.resources import Document
 from crossfade_analyzer.inference import Claim, Plan, opening
 from crossfade_analyzer.inference.distributions import ndtri
@@ -54,14 +55,21 @@ class Need:
 
 @dataclass(frozen=True, slots=True)
 class Explained:
-    """One criterion: what it promises, how it is read, and what a proof takes or lacks."""
+    """One criterion: what it promises, how it is read, and what a proof takes or lacks.
+
+    `shape`, `because` and `reads` are the row of the mapping's table that applied; `blocks` says
+    that under policy `assured` nothing can be promoted because of it.
+    """
 
     claim: str
     metric: str
     role: str
     kind: str
     shape: str
+    because: str
+    reads: str
     provable: bool
+    blocks: bool
     monitored: bool
     proves: str
     needs: tuple[Need, ...] = ()
@@ -81,6 +89,19 @@ def explain(
     return tuple(_explained(mapping, mapped, rate, share) for mapped in mapping.criteria)
 
 
+def rate_of(document: Document, samples: Iterable[MetricSample]) -> float | None:
+    """Requests per second of all versions, from the last sample that counts them; None without."""
+    plan = map_document(document).plan
+    key = plan.traffic_key if plan else None
+    for sample in reversed(tuple(samples)):
+        values = [sample.value(v.name, key) for v in document.versions] if key else []
+        known = [value for value in values if value is not None]
+        if plan is not None and len(known) == len(values) > 0 and sample.elapsed_seconds > 0:
+            one = plan.traffic_window == "interval"
+            return sum(known) / (plan.interval if one else sample.elapsed_seconds)
+    return None
+
+
 def _explained(mapping: Mapping, mapped: Mapped, rate: float | None, share: float) -> Explained:
     claim, plan = mapped.claim, mapping.plan
     needs: tuple[Need, ...] = ()
@@ -91,8 +112,11 @@ def _explained(mapping: Mapping, mapped: Mapped, rate: float | None, share: floa
         metric=mapped.ask.key,
         role=claim.role,
         kind=claim.kind,
-        shape=mapped.shape,
+        shape=mapped.shape.claim,
+        because=mapped.shape.metric,
+        reads=mapped.shape.reads,
         provable=mapped.provable,
+        blocks=mapped.blocks,
         monitored=mapped.ask.monitored,
         proves=_proves(mapped),
         needs=needs,

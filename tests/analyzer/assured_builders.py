@@ -14,6 +14,11 @@ AT = datetime(2026, 1, 1, tzinfo=UTC)
 METRICS = {
     "requests": {"type": "Counter"},
     "conversion": {"type": "Counter", "distribution": "bernoulli", "sampleSize": "requests"},
+    "conversion-rate": {
+        "type": "Gauge",
+        "distribution": "bernoulli",
+        "sampleSize": "requests",
+    },
     "error-rate": {"type": "Gauge", "distribution": "bernoulli", "sampleSize": "requests"},
     "latency": {
         "type": "Gauge",
@@ -34,6 +39,7 @@ METRICS = {
     "errors": {"type": "Counter"},
 }
 ERRORS = {"metric": "error-rate", "upperLimit": "0.01"}
+RATE = {"metric": "conversion-rate", "preferredDirection": "High"}
 CONVERSION = {"metric": "conversion", "preferredDirection": "High"}
 
 
@@ -122,6 +128,7 @@ class World:
             values = {
                 "requests": n,
                 "conversion": own["conv"],
+                "conversion-rate": own["conv"] / n if n else None,
                 "error-rate": own["err"] / n if n else None,
                 "latency": own["time"] / n if n else None,
                 "within": own["within"],

@@ -19,7 +19,7 @@ from crossfade.resources import (
 from crossfade_analyzer.inference import Claim, Plan
 from crossfade_analyzer.policies.mapping_asks import Ask, Side
 from crossfade_analyzer.policies.mapping_readings import Derived
-from crossfade_analyzer.policies.mapping_shapes import TABLE, Lacking, Made
+from crossfade_analyzer.policies.mapping_shapes import TABLE, Lacking, Made, Shape
 
 ALONE = ""
 """The baseline of a run that has a version alone: nobody."""
@@ -34,7 +34,7 @@ class Mapped:
 
     ask: Ask
     claim: Claim
-    shape: str
+    shape: Shape
     derived: tuple[Derived, ...] = ()
     field: str = ""
     why: str = ""
@@ -132,13 +132,13 @@ def _mapped(ask: Ask) -> Mapped:
     except Malformed as malformed:
         first = malformed.errors[0]
         return _described(ask, first.field.rpartition(".")[2], first.message)
-    return Mapped(ask, made.claim, shape.claim, made.derived)
+    return Mapped(ask, made.claim, shape, made.derived)
 
 
 def _described(ask: Ask, where: str, why: str) -> Mapped:
     role: Literal["objective", "reward"] = "reward" if ask.reward else "objective"
     claim = Claim(name=ask.tag, kind="descriptive", role=role, numerator=ask.key)
-    return Mapped(ask, claim, TABLE[-1].claim, field=where, why=why)
+    return Mapped(ask, claim, TABLE[-1], field=where, why=why)
 
 
 def _plan(document: Document, criteria: tuple[Mapped, ...], iterations: int) -> Plan | None:
