@@ -28,6 +28,7 @@ READY_SECONDS = 20.0
 RESTARTS = 5  # in a row, each within QUICK_SECONDS of its start
 QUICK_SECONDS = 5.0
 PAUSE_SECONDS = 1.0
+SLOT_SECONDS = 3.0  # one that waits for something must not keep the others from starting
 
 
 @dataclass(slots=True)
@@ -41,6 +42,8 @@ class Member:
     starts: int = 0
     seconds: float = 0.0
     pause_seconds: float = PAUSE_SECONDS
+    began: float = 0.0
+    seen: int = 0  # bytes of its log that are of earlier starts
     killed: bool = False
     ready: asyncio.Event = field(default_factory=asyncio.Event)
     task: asyncio.Task[None] | None = None
@@ -82,6 +85,8 @@ class Crew:
 
     async def __aenter__(self) -> Self:
         self._directory.mkdir(parents=True, exist_ok=True)
+        # More at once would only make each of them slower.
+        self._starting = asyncio.Semaphore(max(2, os.cpu_count() or 2))
         timeout = aiohttp.ClientTimeout(total=2.0)
         self._session = aiohttp.ClientSession(timeout=timeout)
         try:
@@ -149,37 +154,38 @@ class Crew:
         log.error("service given up", extra={"service": member.name})
 
     async def _run_once(self, member: Member) -> None:
-        began = time.monotonic()
-        seen = member.log.stat().st_size
+        async with self._starting:
+            process = await self._spawn(member)
+            readying = asyncio.create_task(self._note_ready(member, process))
+            await asyncio.wait({readying}, timeout=SLOT_SECONDS)
+        try:
+            await process.wait()
+        finally:
+            readying.cancel()
+            member.ready.clear()
+            await end(process, grace_seconds=5.0)
+
+    async def _spawn(self, member: Member) -> asyncio.subprocess.Process:
+        member.health, member.seen = "", member.log.stat().st_size
+        member.began = time.monotonic()
         with member.log.open("ab") as file:
-            process = await spawn(
+            member.process = await spawn(
                 [sys.executable, "-m", "crossfade_cli.main", "run", *member.name.split()],
                 env=self._environment(),
                 stdout=file,
                 stderr=file,
             )
-        member.process, member.starts = process, member.starts + 1
-        try:
-            if await self._until_ready(member, process, seen):
-                member.seconds = time.monotonic() - began
-                member.ready.set()
-            await process.wait()
-        finally:
-            member.ready.clear()
-            await end(process, grace_seconds=5.0)
+        member.starts += 1
+        return member.process
 
-    async def _until_ready(
-        self, member: Member, process: asyncio.subprocess.Process, seen: int
-    ) -> bool:
-        """Whether it became ready; False where it died before."""
+    async def _note_ready(self, member: Member, process: asyncio.subprocess.Process) -> None:
         while process.returncode is None:
-            member.health = (
-                member.health if member.ready.is_set() else _health(member.log, seen)
-            )
+            member.health = member.health or _health(member.log, member.seen)
             if member.health and await self._answers(f"{member.health}/readyz"):
-                return True
+                member.seconds = time.monotonic() - member.began
+                member.ready.set()
+                return
             await asyncio.sleep(0.02)
-        return False
 
     async def _answers(self, url: str) -> bool:
         try:
