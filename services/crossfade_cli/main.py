@@ -17,6 +17,7 @@ from crossfade_cli import (
     initiating,
     installing,
     lab,
+    lint,
     listing,
     reasons,
     replay,
