@@ -81,7 +81,7 @@ class StatusWriter:
     runs: Runs
     clock: Clock
     reporter: str
-    told: dict[str, set[tuple[str, str, str]]] = field(default_factory=dict)
+    told: dict[str, set[Condition]] = field(default_factory=dict)
 
     async def show(self, state: RunState) -> None:
         """Raises NotFound where the resource is gone; a run without one has none."""
@@ -95,11 +95,10 @@ class StatusWriter:
 
     async def _tell(self, state: RunState) -> None:
         told = self.told.setdefault(state.uid, set())
-        for condition in state.conditions:
-            mark = (condition.type, condition.reason, condition.message)
-            if condition.reason and mark not in told:
+        for mark in state.marks:
+            if mark not in told:
                 told.add(mark)
-                await self._event(state, condition)
+                await self._event(state, mark)
         if state.over:
             self.told.pop(state.uid, None)
 
@@ -115,7 +114,7 @@ def event_of(
     state: RunState, condition: Condition, now: datetime, reporter: str
 ) -> dict[str, Any]:
     """A Kubernetes Event about one condition of an Experiment."""
-    key = f"{state.uid}/{condition.type}/{condition.reason}/{condition.message}"
+    key = f"{state.uid}/{condition.type}/{condition.reason}/{condition.message}/{condition.at}"
     return {
         "apiVersion": "events.k8s.io/v1",
         "kind": "Event",

@@ -23,6 +23,7 @@ def a_state(uid="u", **fields) -> RunState:
         "phase": Phase.RUNNING,
         "iteration": 3,
         "conditions": (DONE, Condition("Failed", False, at=AT.timestamp())),
+        "marks": (DONE,),
         "message": "IterationUpdate: Completed Iteration 3",
         "init_at": AT.timestamp(),
         "start_at": AT.timestamp() + 5,
@@ -122,6 +123,17 @@ async def test_a_status_is_written_and_its_change_told_once(server, cluster, wri
     assert stored["metadata"]["generation"] == 1
     path = "/apis/events.k8s.io/v1/namespaces/default/events"
     assert events(await cluster.api.call("GET", path)) == ["IterationUpdate"]
+
+
+async def test_two_changes_of_one_condition_are_told_in_their_order(cluster, writer, made):
+    twice = a_state(made, marks=())
+    for text in ("Completed Iteration 4", "Completed Loop 1", "Completed Loop 1"):
+        twice = twice.marked("Completed", False, "IterationUpdate", text, AT.timestamp())
+    await writer.show(twice)
+
+    listed = await cluster.api.call("GET", "/apis/events.k8s.io/v1/namespaces/default/events")
+    items = sorted(listed["items"], key=lambda e: int(e["metadata"]["resourceVersion"]))
+    assert [e["note"] for e in items] == ["Completed Iteration 4", "Completed Loop 1"]
 
 
 async def test_a_new_run_of_the_name_is_never_written_over(server, writer, made):

@@ -22,6 +22,9 @@ class Phase(StrEnum):
     COMPLETED = "completed"
 
 
+MARKS = 16
+"""Changes of conditions that a state remembers; a look at a run makes six at most."""
+
 STAGES: Mapping[Phase, str] = {
     Phase.WAITING: "Waiting",
     Phase.STARTING: "Initializing",
@@ -113,6 +116,8 @@ class RunState:
     epoch: int = 1
     iteration: int = 0
     conditions: tuple[Condition, ...] = ()
+    marks: tuple[Condition, ...] = ()
+    """The last changes of conditions, oldest first: two in one step are still two Events."""
     message: str = ""
     init_at: float = 0.0
     start_at: float = 0.0
@@ -169,7 +174,10 @@ class RunState:
         made = Condition(kind, status, reason, message, at)
         kept = tuple(made if c.type == kind else c for c in self.conditions)
         text = f"{reason}: {message}" if message else reason
-        return replace(self, conditions=kept, message=text, update_at=at)
+        before = self.condition(kind)
+        news = before is None or replace(before, at=at) != made
+        marks = (*self.marks, made)[-MARKS:] if news else self.marks
+        return replace(self, conditions=kept, marks=marks, message=text, update_at=at)
 
     def saying(self, kind: str, **body: Any) -> RunState:
         """With one more event to say."""
