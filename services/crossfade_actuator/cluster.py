@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import base64
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
-from crossfade.errors import Conflict, NotFound
+from crossfade.errors import Conflict, Malformed, NotFound
 from crossfade.resources import ObjectReference
 from crossfade_actuator.api import JSON_PATCH, MERGE_PATCH, KubernetesApi
+from crossfade_actuator.kinds import Kinds
 
 MANAGER = ("fieldManager", "crossfade")
 ITER8 = "/apis/iter8.tools/v2alpha2"
@@ -27,6 +29,27 @@ class Cluster:
     namespace: str | None = None
     """The one namespace whose Experiments are watched; None for all."""
     plurals: dict[tuple[str, str], str] = field(default_factory=dict)
+    kinds: Kinds = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.kinds = Kinds(self.api)
+
+    async def find(self, ref: ObjectReference) -> dict[str, Any]:
+        """The object of a reference that need not say its version; see `kinds`.
+
+        Raises NotFound, Forbidden, Unreachable.
+        """
+        if ref.api_version:
+            return await self.get(ref)
+        kind = await self.kinds.named(ref.kind or "")
+        place = f"/namespaces/{ref.namespace or 'default'}" if kind.namespaced else ""
+        return await self.api.call("GET", f"{kind.root}{place}/{kind.plural}/{ref.name}")
+
+    async def get_secret(self, namespace: str, name: str) -> dict[str, str]:
+        """A Secret's keys as text. Raises NotFound, Forbidden, Malformed, Unreachable."""
+        found = await self.api.call("GET", f"/api/v1/namespaces/{namespace}/secrets/{name}")
+        where = f"secret {namespace}/{name}"
+        return {k: _decoded(where, k, v) for k, v in (found.get("data") or {}).items()}
 
     async def get(self, ref: ObjectReference) -> dict[str, Any]:
         """The object of a reference. Raises NotFound, Forbidden, Unreachable."""
@@ -171,6 +194,13 @@ class Cluster:
         """Close every connection."""
         await self.api.close()
         await self.watches.close()
+
+
+def _decoded(where: str, key: str, value: str) -> str:
+    try:
+        return base64.b64decode(value).decode().removesuffix("\n")
+    except ValueError as error:
+        raise Malformed(f"{where}: key {key} is not text") from error
 
 
 def _root(api_version: str) -> str:

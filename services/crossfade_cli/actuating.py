@@ -11,6 +11,7 @@ from crossfade.runtime.stores import NatsStore
 from crossfade.runtime.topology import KEPT_DAYS
 from crossfade.settings import Settings
 from crossfade_actuator.acting import Acting
+from crossfade_actuator.actions.port import Means
 from crossfade_actuator.actions.processes import Off, Processes
 from crossfade_actuator.actions.runner import Runner
 from crossfade_actuator.admission import Admission
@@ -34,7 +35,12 @@ def put_together(settings: Settings, opened: Connection, owner: str) -> Actuator
     ledger, runs = Ledger(store, publisher), Runs(store)
     cluster = _cluster(settings)
     executor = Processes() if settings.actuator.actions == "process" else Off()
-    runner = Runner(executor, settings.actuator.action_seconds, settings.cluster.kubeconfig)
+    runner = Runner(
+        executor,
+        settings.actuator.action_seconds,
+        settings.cluster.kubeconfig,
+        means=_means(settings, cluster),
+    )
     converger = Converger(
         ledger,
         TargetLock(store),
@@ -54,6 +60,14 @@ def put_together(settings: Settings, opened: Connection, owner: str) -> Actuator
         watchers=[Pruner(ledger, utc_now, KEPT_DAYS).run, *watchers],
         closers=[cluster.close] if cluster else [],
     )
+
+
+def _means(settings: Settings, cluster: Cluster | None) -> Means:
+    """What tasks may use: the cluster's objects and secrets, Slack's and GitHub's addresses."""
+    slack, github = settings.actuator.slack_api, settings.actuator.github_api
+    if cluster is None:
+        return Means(slack_api=slack, github_api=github)
+    return Means(cluster, cluster, slack, github)
 
 
 def _cluster(settings: Settings) -> Cluster | None:

@@ -114,6 +114,10 @@ class ActuatorSettings(Section):
     """The namespace of those Jobs."""
     handler_service_account: str = "crossfade-handler"
     """The service account of those Jobs."""
+    slack_api: str = "https://slack.com/api/"
+    """Where the task `notification/slack` finds Slack's Web API."""
+    github_api: str = "https://api.github.com"
+    """Where the task `notification/github-workflow` finds GitHub's API."""
 
 
 class WebhookSettings(Section):

@@ -17,9 +17,8 @@ _SPOKEN = (
     re.compile(r"(?i)(?<=authorization:)(\s*(?:bearer|basic|token)?\s*)[^\s'\"]+"),
     re.compile(r"(?i)(\bbearer\s+)[\w.~+/=-]{8,}"),
     re.compile(r"(?i)(\b\w+://[^\s/@:]*:)[^\s/@]+(?=@)"),
-    re.compile(
-        r"(?i)((?:password|passwd|secret|token|api[_-]?key)\s*[=:]\s*['\"]?)[^\s'\"&,;]+"
-    ),
+    re.compile(r"(?i)((?:password|passwd|secret|token|api[_-]?key)=['\"]?)[^\s'\"&,;]+"),
+    re.compile(r'(?i)("(?:password|passwd|secret|token|api[_-]?key)"\s*:\s*")[^"]+'),
 )
 _SHAPED = re.compile(
     r"\bxox[a-z]-[\w-]{8,}|\bgh[pousr]_\w{16,}|\bgithub_pat_\w{16,}|\bAKIA[0-9A-Z]{16}\b"

@@ -180,6 +180,13 @@ class Attempt:
         self.revealed.update(found.values())
         return found
 
+    async def token(self, ref: str) -> str:
+        """The key `token` of a Secret. Raises TaskFailed."""
+        found = (await self.secret(ref)).get("token")
+        if not found:
+            raise TaskFailed(f"with.secret: secret {ref} has no key token")
+        return found
+
 
 class Work(Protocol):
     """A task that is ready to run: its inputs were checked."""

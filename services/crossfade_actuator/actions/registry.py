@@ -5,13 +5,21 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from crossfade.resources import Task
+from crossfade_actuator.actions.github import GithubWorkflow
 from crossfade_actuator.actions.port import TaskFailed, Work
+from crossfade_actuator.actions.readiness import Readiness
 from crossfade_actuator.actions.shells import Bash, Exec, PromoteKubectl, Run
+from crossfade_actuator.actions.slack import Slack
+from crossfade_actuator.actions.web import Http
 
 TASKS: Mapping[str, Callable[[Task], Work]] = {
     "common/exec": Exec.of,
     "common/bash": Bash.of,
     "common/promote-kubectl": PromoteKubectl.of,
+    "common/readiness": Readiness.of,
+    "notification/github-workflow": GithubWorkflow.of,
+    "notification/http": Http.of,
+    "notification/slack": Slack.of,
 }
 
 
