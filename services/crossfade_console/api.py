@@ -17,7 +17,7 @@ from crossfade.runtime.service import Commander, EventLog
 from crossfade_console import openapi, streams
 from crossfade_console.projection import Projection, Run
 from crossfade_console.sessions import Sessions
-from crossfade_console.views import detail, row
+from crossfade_console.views import detail, joined, row
 
 log = logging.getLogger(__name__)
 
@@ -137,10 +137,7 @@ class Api:
 def whole(run: Run, clock: Clock) -> bytes:
     """A run with its history and log, as JSON."""
     view = orjson.dumps(detail(run, clock()))
-    lines = orjson.dumps(list(run.lines))
-    return (
-        b'{"view":' + view + b',"points":' + run.history.points() + b',"lines":' + lines + b"}"
-    )
+    return joined(view, run.history.points(), list(run.lines))
 
 
 def answer(body: Mapping[str, Any], status: int = 200) -> web.Response:

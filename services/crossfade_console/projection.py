@@ -13,7 +13,7 @@ from crossfade.events import Assessment, Incident, MetricSample, StageChange
 from crossfade.runtime.service import Logged
 from crossfade.telling import Known, learn
 from crossfade_console.entries import entry
-from crossfade_console.histories import History
+from crossfade_console.histories import History, packed
 
 LINES = 250
 MOST_RUNS = 5000
@@ -26,7 +26,8 @@ class Run:
 
     known: Known
     history: History
-    lines: deque[dict[str, Any]] = field(default_factory=lambda: deque(maxlen=LINES))
+    lines: deque[bytes] = field(default_factory=lambda: deque(maxlen=LINES))
+    """JSON, as small as it can be kept."""
     version: int = 0
     decisions: Counter[str] = field(default_factory=Counter)
     fights: int = 0
@@ -61,7 +62,7 @@ class Projection:
             was_over = run.known.over
             run.known = learn(run.known, event, logged.at)
             run.history.take(event, run.known)
-            run.lines.append(entry(logged, run.known))
+            run.lines.append(packed(entry(logged, run.known)))
             run.version = self.version
             self.runs.move_to_end(event.uid)
             self._count(logged, run, was_over)

@@ -103,7 +103,7 @@ class Console:
 
     async def serve(self) -> None:
         """Listen until cancelled. Raises Permanent where the port is taken."""
-        runner = web.AppRunner(self.app(), access_log=None, shutdown_timeout=1.0)
+        runner = web.AppRunner(self.app(), access_log=None, shutdown_timeout=0.2)
         await runner.setup()
         try:
             await self._listen(runner)

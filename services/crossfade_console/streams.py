@@ -15,7 +15,7 @@ import orjson
 from aiohttp import web
 
 from crossfade_console.projection import Projection, Run
-from crossfade_console.views import detail, row
+from crossfade_console.views import detail, joined, row
 
 HEARTBEAT_SECONDS = 15.0
 GATHER_SECONDS = 0.1
@@ -52,11 +52,10 @@ async def follow_run(
             seen, since, uid = -1, -1, run.known.uid  # deleted and made again: a new run
         if run is not None and run.version > seen:
             seen, global_seen = run.version, projection.version
-            view = detail(run, now()) | {"lines": _fresh(run, since < 0)}
+            view, lines = orjson.dumps(detail(run, now())), _fresh(run, since < 0)
             points = run.history.points(since)
             since = run.history.last.get("i", -1)
-            data = b'{"view":' + orjson.dumps(view) + b',"points":' + points + b"}"
-            await _send(response, "run", seen, data)
+            await _send(response, "run", seen, joined(view, points, lines))
         else:
             global_seen = max(global_seen, projection.version)
         await projection.wait(global_seen, HEARTBEAT_SECONDS)
@@ -83,7 +82,7 @@ def _changed_since(projection: Projection, seen: int) -> list[dict[str, Any]]:
     return [row(r) for r in takewhile(lambda r: r.version > seen, projection.latest())]
 
 
-def _fresh(run: Run, whole: bool) -> list[dict[str, Any]]:
+def _fresh(run: Run, whole: bool) -> list[bytes]:
     """The newest lines of the log; the page drops those that it has."""
     lines = list(run.lines)
     return lines if whole else lines[-20:]

@@ -1,8 +1,6 @@
 """A console over a log in memory, as it runs in production but for the broker."""
 
 import asyncio
-import shutil
-import time
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 
@@ -14,8 +12,6 @@ from crossfade.settings import ConsoleSettings
 from crossfade.testing import MemoryLog
 from crossfade.testing.runs import START
 from crossfade_console.service import Console
-
-CHROMIUM_SECONDS = 60
 
 
 class Answering:
@@ -40,6 +36,7 @@ async def running(console):
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+        console.ready.port = 0
 
 
 @pytest.fixture
@@ -104,44 +101,3 @@ async def client(console):
 @pytest.fixture
 def run_console():
     return running
-
-
-@pytest.fixture
-def chromium(tmp_path):
-    """Takes a screenshot, or the DOM, of a page with a fresh profile; returns what it printed."""
-    program = shutil.which("chromium")
-    if program is None:
-        pytest.skip("chromium is not installed")
-
-    async def browse(url, *flags, budget=3000, size="1320,1180"):
-        profile = tmp_path / f"profile-{time.monotonic_ns()}"
-        process = await asyncio.create_subprocess_exec(
-            program,
-            "--headless",
-            "--no-sandbox",
-            "--disable-gpu",
-            "--disable-quic",
-            "--no-first-run",
-            "--disable-background-networking",
-            "--disable-component-update",
-            "--disable-sync",
-            f"--user-data-dir={profile}",
-            f"--window-size={size}",
-            "--hide-scrollbars",
-            "--enable-logging=stderr",
-            f"--timeout={budget}",
-            *flags,
-            url,
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.PIPE,
-        )
-        try:
-            async with asyncio.timeout(CHROMIUM_SECONDS):
-                out, err = await process.communicate()
-        finally:
-            if process.returncode is None:
-                process.kill()
-                await process.wait()
-        return out.decode(), err.decode()
-
-    return browse

@@ -1,5 +1,5 @@
 // The two charts, by plotly.js from this server. Colours come from the sheet, so themes agree.
-import { $ } from "./dom.js";
+import { $, h, show } from "./dom.js";
 import { number } from "./format.js";
 
 const colour = (name) => getComputedStyle(document.documentElement).getPropertyValue(`--${name}`).trim();
@@ -46,12 +46,16 @@ export const traffic = (Plotly, element, view, points, upto, incidents) => {
   const seen = points.filter((p) => p.i <= upto);
   const splits = inForce(seen);
   const x = seen.map((p) => moment(view, p));
+  const live = view.phase !== "completed" && seen.length && view.of && upto === Infinity;
+  const last = splits[splits.length - 1] || {};
+  const present = new Date(Math.max(Date.now(), new Date(x[x.length - 1] || 0))).toISOString();
+  const until = live ? [present] : [];   // what is in force holds until now
   const stack = [...view.candidates, view.baseline].filter(Boolean);
   const traces = stack.map((version, n) => {
     const base = version === view.baseline && view.candidates.length > 0;
     const line = base ? colour("base") : n ? extra[(n - 1) % extra.length] : colour("accent");
     return {
-      name: version, x, y: splits.map((split) => split[version] ?? 0), stackgroup: "split", mode: "lines",
+      name: version, x: [...x, ...until], y: [...splits, ...(live ? [last] : [])].map((split) => split[version] ?? 0), stackgroup: "split", mode: "lines",
       line: { shape: "hv", width: base ? 0 : 2, color: line }, fillcolor: base ? colour("faint") : tint(line, 0.45),
       hovertemplate: "%{y} %",
     };
@@ -69,11 +73,10 @@ export const traffic = (Plotly, element, view, points, upto, incidents) => {
   const started = points.find((p) => p.at)?.at || view.startedAt;
   const first = new Date(started).getTime() - view.intervalSeconds * 1000 * (points.find((p) => p.at)?.i || 0);
   const shapes = [], annotations = [];
-  const live = view.phase !== "completed" && seen.length && view.of;
   const end = new Date(first + view.of * view.intervalSeconds * 1000).toISOString();
   if (live) {
-    const now = splits[splits.length - 1][view.focus] ?? 0;
-    traces.push({ name: "held until the end", x: [x[x.length - 1], end], y: [now, now], mode: "lines", line: { dash: "dot", width: 1.5, color: colour("accent") }, hoverinfo: "skip" });
+    const now = last[view.focus] ?? 0;
+    traces.push({ name: "held until the end", showlegend: false, x: [present, end], y: [now, now], mode: "lines", line: { dash: "dot", width: 1.5, color: colour("accent") }, hoverinfo: "skip" });
   }
   for (const incident of incidents) {
     shapes.push({ type: "line", x0: incident.at, x1: incident.at, yref: "paper", y0: 0, y1: 1, line: { color: colour("bad"), width: 1, dash: "dash" } });
@@ -84,14 +87,15 @@ export const traffic = (Plotly, element, view, points, upto, incidents) => {
     xaxis: axis({ type: "date", range, showgrid: false, tickformat: "%H:%M:%S", nticks: 7, hoverformat: "%H:%M:%S" }),
     yaxis: axis({ range: [0, 101], tickvals: [0, 25, 50, 75, 100], ticksuffix: "" }), shapes, annotations,
   }), config);
-  const last = splits[splits.length - 1] || {};
   element.setAttribute("aria-label", `Traffic after look ${seen[seen.length - 1]?.i ?? 0}: ` + stack.map((v) => `${v} ${last[v] ?? 0} %`).join(", "));
 };
 
 export const reward = (Plotly, element, view, points, upto) => {
   const r = view.reward;
-  if (!r) { Plotly.purge(element); element.textContent = "This experiment has no reward."; element.className = "chart empty"; return; }
+  if (!r) { Plotly.purge(element); show(element, h("p", { class: "empty" }, "This experiment has no reward.")); return; }
   const seen = points.filter((p) => p.i > 0 && p.i <= upto);
+  if (!seen.length) { Plotly.purge(element); show(element, h("p", { class: "empty" }, "After the first look.")); return; }
+  if (element.querySelector("p")) show(element);
   const intervals = seen.filter((p) => p.r);
   const traces = intervals.length ? diffs(view, intervals) : levels(view, seen);
   const shapes = intervals.length ? [{ type: "line", xref: "paper", x0: 0, x1: 1, y0: 0, y1: 0, line: { color: colour("soft"), width: 1 } }] : [];

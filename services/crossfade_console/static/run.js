@@ -40,11 +40,11 @@ const objectives = (v) => {
   const proofs = v.objectives.some((o) => o.need || o.standing === "proved");
   say($("evidence"), proofs ? "evidence" : "of the limit");
   const rows = v.objectives.map((o) => {
-    const [word, tone] = pills[o.standing];
+    const [word, tone] = v.iteration === 0 && o.standing === "unknown" ? ["not read yet", ""] : pills[o.standing];
     const trend = points.filter((p) => p.i > 0 && p.i <= v.iteration).map((p) => p.v?.[o.metric]?.[o.version] ?? null);
     const near = o.upper !== null && trend.some((x) => x > o.upper * 0.5);
     return h("tr", {}, h("td", {}, o.name), h("td", {}, o.version), h("td", { class: "num" }, withUnit(o.value, o.unit)),
-      h("td", { class: "num" }, o.limit), h("td", {}, line(trend, { limit: near ? o.upper : null, label: `${o.name} of ${o.version} by look` })),
+      h("td", { class: "num" }, o.limit), h("td", { class: "wide" }, line(trend, { limit: near ? o.upper : null, label: `${o.name} of ${o.version} by look` })),
       h("td", {}, h("div", { class: "evidence" }, bar(o.share ?? 0, tone === "good" ? "" : tone, proofs ? "evidence" : "share of the limit used"),
         h("span", { class: "pill", "data-tone": tone, title: o.detail || word }, o.need ? `${number(Math.round(o.have))} of ${number(Math.round(o.need))}` : o.detail && o.standing === "unknown" ? title(o.detail) : word))));
   });
@@ -105,7 +105,8 @@ const draw = () => {
   say($("pattern"), [v.pattern, v.target && `target ${v.target}`].filter(Boolean).join(" · "));
   say($("headline"), v.headline);
   say($("why"), v.why);
-  show($("troubles"), v.troubleTexts.map((t) => h("p", { class: "trouble" }, t.text)));
+  $("acts").hidden = look !== null;   // nobody acts on the past
+  show($("troubles"), look !== null ? [] : v.troubleTexts.map((t) => h("p", { class: "trouble" }, t.text)));
   tiles(v); objectives(v); trust(v); next();
   if (view.reward) say($("t-reward"), `Reward · ${view.reward.name}`);
   const slider = $("look");
@@ -129,8 +130,8 @@ const here = () => `/api/experiments/${encodeURIComponent(view.namespace)}/${enc
 const take = (news) => {
   const again = news.view.uid !== view.uid;
   if (again) { points = []; lines = []; look = null; }
-  const { lines: fresh, ...rest } = news.view;
-  view = rest;
+  const fresh = news.lines;
+  view = news.view;
   skew = new Date(view.now) - Date.now();
   for (const p of news.points) {
     const at = points.findIndex((one) => one.i === p.i);

@@ -40,7 +40,7 @@ def _running(known: Known) -> str:
     if known.verdict == "no-data":
         return "no data to judge by"
     if not known.verdict:
-        return f"running: the first look comes in {known.interval_seconds} s"
+        return "running; no look has been taken yet"
     if known.winner and known.winner == known.baseline:
         return f"{known.baseline} is ahead"
     if known.winner:
