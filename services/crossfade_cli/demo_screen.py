@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from typing import Protocol
@@ -12,6 +13,7 @@ from rich.rule import Rule
 from rich.table import Table
 from rich.text import Text
 
+from crossfade.runtime.logs import extras
 from crossfade.telling import Known, ObjectiveState, objective_states
 from crossfade.telling.numbers import number, spoken
 from crossfade_lab.load import Load
@@ -47,9 +49,26 @@ class Screen(Protocol):
         """Leave what was said, take away what was live."""
 
 
+class Aloud(logging.Handler):
+    """Says the lab's warnings on the screen, so that they do not break into what is live."""
+
+    def __init__(self, screen: Screen) -> None:
+        super().__init__(logging.WARNING)
+        self._screen = screen
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """One line: the phrase and what belongs to it."""
+        more = ", ".join(f"{key} {value}" for key, value in extras(record).items())
+        self._screen.say(f"  {record.getMessage()}{': ' if more else ''}{more}", "yellow")
+
+
 def a_screen(console: Console) -> Screen:
-    """A live one on a terminal, a plain one elsewhere."""
-    return LiveScreen(console) if console.is_terminal else PlainScreen(console)
+    """A live one on a terminal, a plain one elsewhere; the lab's warnings go to it."""
+    screen = LiveScreen(console) if console.is_terminal else PlainScreen(console)
+    logging.basicConfig(handlers=[Aloud(screen)], level=logging.WARNING, force=True)
+    for quiet in ("nats", "faststream", "asyncio"):  # what they warn of mends itself
+        logging.getLogger(quiet).setLevel(logging.CRITICAL)
+    return screen
 
 
 class PlainScreen:

@@ -149,7 +149,9 @@ class Crew:
             lived = time.monotonic() - began
             quick = 0 if member.killed else 1 if lived > QUICK_SECONDS else quick + 1
             member.killed = False
-            log.warning("service died", extra={"service": member.name, "lived": lived})
+            log.warning(
+                "service died", extra={"service": member.name, "lived": f"{lived:.1f} s"}
+            )
             await asyncio.sleep(member.pause_seconds)
         log.error("service given up", extra={"service": member.name})
 
