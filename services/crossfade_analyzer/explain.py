@@ -112,7 +112,7 @@ def _explained(mapping: Mapping, mapped: Mapped, rate: float | None, share: floa
         metric=mapped.ask.key,
         role=claim.role,
         kind=claim.kind,
-        shape=mapped.shape.claim,
+        shape=mapped.shape.claim if mapped.provable else "descriptive only",
         because=mapped.shape.metric,
         reads=mapped.shape.reads,
         provable=mapped.provable,

@@ -25,8 +25,9 @@ METRICS = {
         "distribution": "mean",
         "sampleSize": "requests",
         "upperBound": "5000",
-        "histogram": "within",
+        "histogram": "fast",
     },
+    "fast": {"type": "Counter"},
     "within": {"type": "Counter"},
     "p95": {
         "type": "Gauge",
@@ -103,7 +104,7 @@ class World:
             for name in names
         }
         self.counts = {
-            n: dict.fromkeys(("req", "conv", "err", "time", "within", "feedback"), 0.0)
+            n: dict.fromkeys(("req", "conv", "err", "time", "fast", "within", "feedback"), 0.0)
             for n in names
         }
         self.split = {names[0]: 100, **dict.fromkeys(names[1:], 0)}
@@ -117,6 +118,7 @@ class World:
             own["err"] += self.rng.binomial(n, truth["errors"])
             slow = np.minimum(self.rng.lognormal(np.log(truth.get("ms", 100)), 0.8, n), 5000)
             own["time"] += float(slow.sum())
+            own["fast"] += int((slow <= 250).sum())
             own["within"] += int((slow <= 500).sum())
             own["feedback"] += self.rng.poisson(truth.get("feedback", 30))
 
@@ -131,6 +133,7 @@ class World:
                 "conversion-rate": own["conv"] / n if n else None,
                 "error-rate": own["err"] / n if n else None,
                 "latency": own["time"] / n if n else None,
+                "fast": own["fast"],
                 "within": own["within"],
                 "p95": 300.0,
                 "feedback": own["feedback"],

@@ -229,6 +229,15 @@ def test_a_budget_that_is_exceeded_rejects():
     assert run(document, **GOOD)[-1].verdict == "rollback"
 
 
+def test_a_watched_objective_rolls_back_at_once_where_the_author_asks_for_it():
+    watched = {"metric": "plain", "upperLimit": "0.5", "burden": "monitor"}
+    broken = run(a_provable((ERRORS, watched | {"rollback_on_failure": True})), **GOOD)
+    assert len(broken) == 1
+    assert (broken[-1].verdict, codes(broken[-1])[-1]) == ("rollback", "rollback-on-failure")
+    unasked = run(a_provable((ERRORS, watched)), looks=3, **GOOD)
+    assert unasked[-1].verdict == "continue"
+
+
 def test_a_conformance_proves_the_baseline_alone():
     document = a_provable(reward=None, candidates=(), pattern="Conformance")
     judgements = run(document, requests=500)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from assured_builders import ERRORS, World, a_provable
+from assured_builders import ERRORS, World, a_metric, a_provable
 
 from crossfade.resources import admit, gather
 from crossfade.resources.yaml import load_documents
@@ -178,7 +178,7 @@ def test_a_bound_on_squares_is_never_below_the_truth():
         own = world.counts["c"]
         own["req"] += n
         own["time"] += float(slow.sum())
-        own["within"] += int((slow <= 250).sum())
+        own["fast"] += int((slow <= 250).sum())
         true += float((slow**2).sum())
         readings = readings_of(world.sample(1), mapping.derived)["c"]
         bound = readings["default/latency#squares"]
@@ -204,6 +204,28 @@ def test_the_corrected_example_can_be_proved(folder):
         ("95th-percentile-tail-latency", "histogram"),
     ):
         assert kinds[name].provable or kinds[name].field == field
+
+
+def test_the_corrected_example_is_proved_whole_with_an_upper_bound_and_two_buckets():
+    body = an_example("iris-separate", "-corrected").to_json()
+    by_name = {m["metadata"]["name"]: m for m in body["metrics"]}
+    for name, edge in (("within-100ms", "0.1"), ("within-500ms", "0.5")):
+        query = f"sum(increase(x_seconds_bucket{{le='{edge}',v='$name'}}[${{elapsedTime}}s]))"
+        made = a_metric(
+            name, {"type": "Counter", "params": [{"name": "query", "value": query}]}
+        )
+        made["metadata"]["namespace"] = "iter8-seldon"
+        body["metrics"].append(made)
+    by_name["mean-latency"]["spec"] |= {"upperBound": "10000", "histogram": "within-100ms"}
+    by_name["95th-percentile-tail-latency"]["spec"] |= {"histogram": "within-500ms"}
+    mapping = map_document(admit(body))
+    assert mapping.blocked == ()
+    assert [m.claim.kind for m in mapping.criteria] == [
+        "poisson",
+        "mean",
+        "quantile",
+        "bernoulli",
+    ]
 
 
 def test_metrics_that_iter8_installs_need_no_distribution():

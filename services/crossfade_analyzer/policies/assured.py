@@ -32,7 +32,7 @@ class AssuredPolicy:
         """The judgement on a sample; a repeated one says the same thing and remembers the same."""
         step = self.steps.take(document, memory, sample)
         last = sample.iteration >= (sample.of or document.iterations)
-        end = ending(step, last)
+        end = ending(step, sample, last)
         split = _split(document, step, end, sample)
         reasons = (*_reasons(step, end), *end.reasons)
         return Judgement(

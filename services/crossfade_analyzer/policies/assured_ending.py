@@ -10,11 +10,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from crossfade.events import Reason, Verdict
+from crossfade.events import MetricSample, Reason, Verdict
 from crossfade.resources import Document, OnNoData
 from crossfade_analyzer.policies.assured_steps import Step
 from crossfade_analyzer.policies.mapping import Mapped
-from crossfade_analyzer.policies.wording import limit, number, short
+from crossfade_analyzer.policies.scores import failed
+from crossfade_analyzer.policies.wording import limit, missed, number, short
 
 BLIND_AFTER = 3
 
@@ -30,7 +31,7 @@ class Ending:
     hold: bool = False
 
 
-def ending(step: Step, last: bool) -> Ending:
+def ending(step: Step, sample: MetricSample, last: bool) -> Ending:
     """The verdict of a step; `last`: this was the last iteration."""
     findings = step.findings
     if findings is None:
@@ -40,6 +41,8 @@ def ending(step: Step, last: bool) -> Ending:
     if blind is not None:
         last = last and not blind.final
         return Ending("no-data", True, reasons=blind.reasons) if last else blind
+    if broken := tuple(_broken(step, sample)):
+        return Ending("rollback", True, reasons=broken)
     # Nobody who was stopped comes back: with all of them out there is nothing left to learn.
     out = all(c.verdict in ("futile", "rejected") for c in findings.candidates)
     final = findings.final or out
@@ -76,6 +79,16 @@ def _blind(step: Step) -> Ending | None:
 def _on_no_data(document: Document) -> OnNoData | None:
     decision = document.experiment.spec.decision
     return decision.on_no_data if decision else None
+
+
+def _broken(step: Step, sample: MetricSample) -> Iterator[Reason]:
+    """Watched objectives that a candidate misses, where the author asks for a rollback then."""
+    document = step.mapping.document
+    watched = {m.ask.objective for m in step.mapping.criteria if not m.claim.inferred}
+    judged = [version.name for version in document.candidates or document.versions]
+    for name, objective, value in failed(document, sample, judged):
+        if objective in watched and document.rollback_on_failure(objective):
+            yield Reason(code="rollback-on-failure", text=missed(name, objective, value))
 
 
 def _unprovable(step: Step) -> Iterator[Reason]:

@@ -74,6 +74,7 @@ class Steps:
             self.mapped[key] = (document, map_document(document, iterations))
             if len(self.mapped) > CACHED:
                 self.mapped.popitem(last=False)
+        self.mapped.move_to_end(key)
         return self.mapped[key][1]
 
 

@@ -124,21 +124,24 @@ def _tag(ref: str, side: Side, taken: set[str]) -> str:
 def _mapped(ask: Ask) -> Mapped:
     try:
         shape = next(shape for shape in TABLE if shape.applies(ask))
+    except NotFound as missing:
+        return _described(ask, TABLE[-1], "metric", str(missing))
+    try:
         made: Made = shape.make(ask)
     except Lacking as lacking:
-        return _described(ask, lacking.field, lacking.why)
+        return _described(ask, shape, lacking.field, lacking.why)
     except NotFound as missing:
-        return _described(ask, "metric", str(missing))
+        return _described(ask, shape, "metric", str(missing))
     except Malformed as malformed:
         first = malformed.errors[0]
-        return _described(ask, first.field.rpartition(".")[2], first.message)
+        return _described(ask, shape, first.field.rpartition(".")[2], first.message)
     return Mapped(ask, made.claim, shape, made.derived)
 
 
-def _described(ask: Ask, where: str, why: str) -> Mapped:
+def _described(ask: Ask, shape: Shape, where: str, why: str) -> Mapped:
     role: Literal["objective", "reward"] = "reward" if ask.reward else "objective"
     claim = Claim(name=ask.tag, kind="descriptive", role=role, numerator=ask.key)
-    return Mapped(ask, claim, TABLE[-1], field=where, why=why)
+    return Mapped(ask, claim, shape, field=where, why=why)
 
 
 def _plan(document: Document, criteria: tuple[Mapped, ...], iterations: int) -> Plan | None:
