@@ -5,9 +5,9 @@
     python benchmarks/decisions.py --worlds c1,b2 --rules assured,Iter8
     python benchmarks/decisions.py --ablation --runs 2000    the engine, one rule less each time
 
-`--json FILE` writes {scenario: {rule: {measure: value}}}. Every rule sees the same worlds;
-`assured` runs through the engine's own vectorised path. Long worlds (500 looks) get a quarter of
-the runs.
+`--json FILE` writes {scenario: {rule: {measure: value}}}, `--plots FOLDER` two pictures. Every
+rule sees the same worlds; `assured` runs through the engine's own vectorised path. Long worlds
+(500 looks) get a quarter of the runs.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ import sys
 import time
 from pathlib import Path
 
-from bakeoff import ablations
+from bakeoff import ablations, plots
 from bakeoff.bars import misses
 from bakeoff.rules import Rule
 from bakeoff.running import EXTRA, RULES, run
@@ -50,6 +50,8 @@ def main() -> int:
         print(f"{name:4} {world.says}: {taken:.1f} s", file=sys.stderr, flush=True)
     if asked.json:
         asked.json.write_text(json.dumps(results, indent=1) + "\n")
+    if asked.plots:
+        plots.draw(results, [rule.name for rule in rules], asked.plots)
     print(report(results, [rule.name for rule in rules]))
     missed = list(misses(results))
     print("\n".join(f"missed: {line}" for line in missed) or "every bar was reached")
@@ -83,6 +85,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--ablation", action="store_true", help="the engine, one rule less")
     parser.add_argument("--seed", type=int, default=SEED)
     parser.add_argument("--json", type=Path, default=None, metavar="FILE")
+    parser.add_argument("--plots", type=Path, default=None, metavar="FOLDER")
     parser.add_argument("--worlds", type=_names, default=list(WORLDS), metavar="A,B,…")
     parser.add_argument(
         "--rules", type=_names, default=[r.name for r in RULES], metavar="A,B,…"
