@@ -59,9 +59,9 @@ def settings() -> None:
 
     Example: crossfade settings
     """
-    from crossfade_cli.reference import reference
+    from crossfade.settings import reference
 
-    typer.echo(reference())
+    typer.echo(reference(), nl=False)
 
 
 def version() -> None:

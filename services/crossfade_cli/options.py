@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 Name = Annotated[
-    str | None, typer.Argument(help="An experiment; absent means the newest.", metavar="[NAME]")
+    str | None, typer.Argument(help="An experiment; absent means the newest.", metavar="NAME")
 ]
 Namespace = Annotated[
     str | None,

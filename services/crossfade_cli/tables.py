@@ -22,8 +22,9 @@ def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     """The table as text, without a newline at its end."""
     heads = [_DOT.sub(" ", head.replace("_", " ")).upper().strip() for head in header]
     cells = [[wrapped(cell) for cell in row] for row in rows]
+    both = list(zip(rows, cells, strict=True))
     widths = [
-        max(len(line) for line in [head, *(line for row in cells for line in row[at])])
+        max([len(head), *(_width(row[at], lines[at]) for row, lines in both)])
         for at, head in enumerate(heads)
     ]
     ruler = "+" + "+".join("-" * (width + 2) for width in widths) + "+"
@@ -46,6 +47,11 @@ def wrapped(cell: str) -> Lines:
         lines.append(" ".join(words[at : breaks[at]]))
         at = breaks[at]
     return lines
+
+
+def _width(cell: str, lines: Lines) -> int:
+    """A wrapped cell is as wide as the limit, even where none of its lines is."""
+    return max([min(WRAP, len(cell)), *map(len, lines)])
 
 
 def _breaks(words: Sequence[str], limit: int) -> list[int]:

@@ -1,0 +1,119 @@
+"""`describe --layout iter8`: what the seed prints, to the byte."""
+
+import yaml
+from cli_builders import REWARD_SECTION, SEED_TABLES, the_seed
+
+from crossfade_cli.describe import describe
+from crossfade_cli.tables import table, wrapped
+
+
+def without_rewards(text):
+    head, _, rest = text.partition("\n****** Reward Assessment ******")
+    return head + rest[rest.index("\n\n****** Objective") + 1 :]
+
+
+def test_the_seeds_printed_tables_come_out_byte_for_byte():
+    assert without_rewards(describe(the_seed())) == SEED_TABLES
+
+
+def test_the_star_stands_at_the_best_reward():
+    assert REWARD_SECTION in describe(the_seed())
+
+
+def test_the_star_stands_at_the_first_column_where_low_is_better():
+    seed = the_seed()
+    seed["spec"]["criteria"]["rewards"][0]["preferredDirection"] = "Low"
+    text = describe(seed)
+    assert "| 49.867 * |  68.240 |" in text
+    assert "(lower better)" in text
+
+
+def test_upstreams_own_example_of_a_wrapped_limit():
+    drawn = table(
+        ["Objective", "A", "B"], [["iter8-istio/mean-latency <= 100.000", "true", "true"]]
+    )
+    assert drawn == "\n".join(
+        (
+            "+--------------------------------+------+------+",
+            "|           OBJECTIVE            |  A   |  B   |",
+            "+--------------------------------+------+------+",
+            "| iter8-istio/mean-latency <=    | true | true |",
+            "|                        100.000 |      |      |",
+            "+--------------------------------+------+------+",
+        )
+    )
+
+
+def test_a_cell_is_wrapped_where_its_lines_balance():
+    assert wrapped("aaaaaaaaaa bbbbbbbbbb cccccccccc dddddddddd eeeeeeeeee") == [
+        "aaaaaaaaaa bbbbbbbbbb",
+        "cccccccccc dddddddddd",
+        "eeeeeeeeee",
+    ]
+
+
+def test_headings_lose_underscores_and_dots_but_not_between_digits():
+    assert "| MY APP V1.2 |" in table(["my_app.v1.2"], [["1"]])
+
+
+def test_without_iterations_only_the_first_two_sections_appear():
+    text = describe(the_seed(completedIterations=0))
+    assert text.count("******") == 4
+    assert text.endswith("Number of completed iterations: 0\n")
+
+
+def test_a_failed_experiment_ends_with_the_reason():
+    failed = {"type": "Failed", "status": "True", "reason": "HandlerFailed", "message": "no"}
+    text = describe(the_seed(conditions=[failed]))
+    assert text.endswith("****** Failure ******\nReason: HandlerFailed\nMessage: no\n")
+
+
+def test_a_version_without_a_value_is_unavailable():
+    seed = the_seed()
+    del seed["status"]["analysis"]["aggregatedMetrics"]["data"]["iter8-seldon/error-rate"]
+    del seed["status"]["analysis"]["versionAssessments"]["data"]["iris-v2"]
+    text = describe(seed)
+    assert "| iter8-seldon/error-rate                   | unavailable | unavailable |" in text
+    assert "| true    | unavailable |" in text
+
+
+def test_metrics_are_found_under_either_form_of_their_key():
+    seed = the_seed()
+    seed["metadata"]["namespace"] = "iter8-seldon"
+    read = seed["status"]["analysis"]["aggregatedMetrics"]["data"]
+    for key in list(read):
+        read[key.rpartition("/")[2]] = read.pop(key)
+    assert "|  49.867 |  68.240 |" in describe(seed)
+
+
+def test_a_resource_comes_from_standard_input(call):
+    result = call("describe", "-f", "-", "--layout", "iter8", stdin=yaml.safe_dump(the_seed()))
+    assert result.exit_code == 0
+    assert without_rewards(result.stdout) == SEED_TABLES + "\n"
+
+
+def test_our_own_layout_shows_failure_conditions_weights_and_limits(call):
+    failed = {
+        "type": "Failed",
+        "status": "True",
+        "reason": "HandlerFailed",
+        "message": "exit 3",
+    }
+    weights = [{"name": "iris-v1", "value": 40}, {"name": "iris-v2", "value": 60}]
+    seed = the_seed(conditions=[failed], currentWeightDistribution=weights)
+    out = call("describe", "-f", "-", stdin=yaml.safe_dump(seed)).stdout
+    assert "HandlerFailed: exit 3" in out
+    assert "60 %" in out
+    assert "iter8-seldon/error-rate ≤ 0.01" in out
+    assert "6 of 15" in out
+
+
+def test_what_is_no_experiment_is_refused_in_one_line(call):
+    result = call(
+        "describe", "-f", "-", stdin="kind: Metric\napiVersion: iter8.tools/v2alpha2\n"
+    )
+    assert result.exit_code == 1
+    assert result.stderr == (
+        "-: found 0 Experiments; right is one Experiment, as "
+        "`kubectl get experiment NAME -o yaml` prints it\n"
+    )
