@@ -16,6 +16,7 @@ from crossfade_collector.secrets import (
     SecretSource,
 )
 from crossfade_collector.service import Collector
+from crossfade_collector.sources.builtin import BuiltinSource
 from crossfade_collector.sources.http import HttpBackends
 from crossfade_collector.sources.requests import Requests
 
@@ -33,6 +34,7 @@ def compose(
         backends=HttpBackends(settings.timeout_seconds, settings.connect_to),
         concurrency=settings.concurrency,
         round_seconds=settings.round_seconds,
+        builtin=BuiltinSource(runs),
     )
     return Collector(runs, state, queries)
 

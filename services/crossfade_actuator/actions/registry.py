@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from crossfade.resources import Task
+from crossfade_actuator.actions.collect import Collect
 from crossfade_actuator.actions.github import GithubWorkflow
 from crossfade_actuator.actions.port import TaskFailed, Work
 from crossfade_actuator.actions.readiness import Readiness
@@ -17,6 +18,7 @@ TASKS: Mapping[str, Callable[[Task], Work]] = {
     "common/bash": Bash.of,
     "common/promote-kubectl": PromoteKubectl.of,
     "common/readiness": Readiness.of,
+    "metrics/collect": Collect.of,
     "notification/github-workflow": GithubWorkflow.of,
     "notification/http": Http.of,
     "notification/slack": Slack.of,

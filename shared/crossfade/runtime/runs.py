@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from dataclasses import dataclass, field
+from typing import Any
 
 import orjson
 
@@ -33,3 +34,8 @@ class Runs:
             if len(self.cache) > CACHED:
                 self.cache.popitem(last=False)
         return self.cache[key]
+
+    async def histograms(self, uid: str) -> dict[str, Any]:
+        """By version, what `metrics/collect` has measured in a run so far. Raises Unreachable."""
+        entry = await self.store.get(subjects.state_key(uid))
+        return {} if entry is None else orjson.loads(entry.value).get("histograms") or {}
