@@ -180,6 +180,9 @@ def _refuse_stale(asked: Mapping[str, Any], run: Run) -> None:
         raise refusal(web.HTTPConflict, "the run is over")
     if asked.get("uid", known.uid) != known.uid:
         raise refusal(web.HTTPConflict, "there is a newer run of this experiment", "uid")
+    if shown.get("epoch", known.epoch) != known.epoch:
+        told = f"the run has moved on since the page was shown: {known.message}"
+        raise refusal(web.HTTPConflict, told, "expected.epoch")
     if shown.get("stage", known.stage) != known.stage:
         raise refusal(web.HTTPConflict, f"the run is {known.stage} now", "expected.stage")
 
@@ -192,8 +195,7 @@ def _body(asked: Mapping[str, Any], run: Run, who: str) -> dict[str, Any]:
         "name": known.name,
         "uid": known.uid,
         "requestedBy": f"console:{who}",
-        "expected": {"iteration": known.iteration, "stage": known.stage},
-    } | given
+    } | (given | ({"epoch": known.epoch} if known.epoch else {}))
 
 
 async def _until_left(response: web.StreamResponse, following: Any) -> web.StreamResponse:

@@ -13,9 +13,7 @@ import orjson
 
 from crossfade.events import Assessment, Event, MetricSample, WeightChange
 from crossfade.telling import Known
-from crossfade.telling.numbers import short
-from crossfade.telling.objectives import claims
-from crossfade.telling.objectives import field as part
+from crossfade.telling.objectives import about, claims
 
 Point = dict[str, Any]
 
@@ -124,8 +122,8 @@ def reward_intervals(known: Known) -> dict[str, list[float | None]]:
     """Estimate, low and high of the reward's difference to the baseline, by candidate."""
     found = {}
     for claim in claims(known):
-        named = short(str(part(claim, "claim", "metric") or ""))
-        if known.reward and named == short(known.reward) and claim.get("estimate") is not None:
+        asked = claim.get("role", "reward") == "reward" and about(claim, known.reward)
+        if known.reward and asked and claim.get("estimate") is not None:
             found[str(claim.get("candidate"))] = [
                 claim.get("estimate"),
                 claim.get("low"),

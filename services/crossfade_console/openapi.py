@@ -162,7 +162,7 @@ _SCHEMAS: dict[str, Any] = {
         uid=_TEXT,
         version=_TEXT,
         reason=_TEXT,
-        expected=_object([], iteration={"type": "integer"}, stage=_TEXT),
+        expected=_object([], epoch={"type": "integer"}, stage=_TEXT),
     ),
     "Answer": _object(["accepted"], accepted={"type": "boolean"}, uid=_TEXT, errors=_ERRORS),
     "Error": _object(["errors"], errors=_ERRORS),

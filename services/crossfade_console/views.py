@@ -10,13 +10,12 @@ from typing import Any
 from crossfade.telling import Known, headline, objective_states, why
 from crossfade.telling.numbers import number, split, spoken, unit
 from crossfade.telling.objectives import ObjectiveState
-from crossfade.telling.sentences import focus
+from crossfade.telling.sentences import NEEDS_APPROVAL, PAUSED, focus
 from crossfade_console.histories import reward_intervals
 from crossfade_console.projection import Run
 
 View = dict[str, Any]
 
-GATES = frozenset({"ApprovalNeeded", "WaitingForApproval", "GateOpen"})
 CERTAIN = 3.0
 
 
@@ -24,10 +23,10 @@ def phase(known: Known) -> str:
     """One word for where a run is; finer than its stage."""
     if known.over:
         return "completed"
-    if known.reason in GATES:
+    if known.reason == NEEDS_APPROVAL:
         return "waiting_approval"
     if known.stage == "Running":
-        if known.reason == "Paused":
+        if known.reason == PAUSED:
             return "paused"
         return "insufficient_data" if known.verdict == "no-data" else "running"
     stages = {"Waiting": "waiting", "Initializing": "starting", "Finishing": "finishing"}
@@ -39,7 +38,7 @@ def tone(known: Known) -> str:
     if known.over:
         tones = {"promoted": "good", "kept": "good", "rolled-back": "bad", "failed": "bad"}
         return tones.get(known.outcome or "", "warn")
-    if known.troubles or known.verdict == "no-data" or known.reason in GATES:
+    if known.troubles or known.verdict == "no-data" or known.reason == NEEDS_APPROVAL:
         return "warn"
     candidates = (s for s in objective_states(known) if s.version in known.candidates)
     if any(state.standing == "missed" for state in candidates):
@@ -93,6 +92,7 @@ def detail(run: Run, now: datetime) -> View:
         "pattern": known.pattern,
         "policy": known.policy,
         "revision": known.revision,
+        "epoch": known.epoch,
         "weights": {
             "asked": known.asked,
             "observed": known.observed,

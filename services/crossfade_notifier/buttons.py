@@ -13,9 +13,9 @@ from typing import Literal
 
 from crossfade.errors import Forbidden
 from crossfade.telling import Known
+from crossfade.telling.sentences import NEEDS_APPROVAL, PAUSED
 
 Ask = Literal["approve", "reject", "pause", "resume", "abort"]
-GATES = frozenset({"ApprovalNeeded", "WaitingForApproval", "GateOpen"})
 LABELS: dict[Ask, str] = {
     "approve": "Approve",
     "reject": "Reject",
@@ -35,7 +35,7 @@ class Button:
     name: str
     uid: str
     iteration: int
-    stage: str
+    epoch: int
 
     def stale(self, known: Known | None) -> str:
         """Why a press comes too late, given what is known now; empty where it does not."""
@@ -43,19 +43,22 @@ class Button:
             return "this run is not known any more"
         if known.over:
             return f"the run is over: {known.outcome or 'ended'}"
-        if known.stage != self.stage:
-            return (
-                f"the run was {self.stage} when the button was shown; it is {known.stage} now"
-            )
-        # Approving means these numbers; rolling back is right a look later too.
-        if self.ask == "approve" and known.iteration != self.iteration:
-            return f"there is a newer look: {known.iteration}, you saw {self.iteration}"
+        if known.epoch != self.epoch:
+            return f"the run has moved on since the button was shown: {known.message}"
+        # A newer look alone makes no press stale: whoever presses wants what the button says.
         return ""
 
     def sealed(self, key: bytes) -> str:
         """The signed value of the button."""
         body = "|".join(
-            (self.ask, self.namespace, self.name, self.uid, str(self.iteration), self.stage)
+            (
+                self.ask,
+                self.namespace,
+                self.name,
+                self.uid,
+                str(self.iteration),
+                str(self.epoch),
+            )
         )
         return f"{body}|{_sign(key, body)}"
 
@@ -65,26 +68,26 @@ def unseal(value: str, key: bytes) -> Button:
     body, _, sign = value.rpartition("|")
     if not hmac.compare_digest(_sign(key, body), sign):
         raise Forbidden("the button carries no valid signature of this installation")
-    ask, namespace, name, uid, iteration, stage = body.split("|")
+    ask, namespace, name, uid, iteration, epoch = body.split("|")
     if ask not in LABELS:
         raise Forbidden(f"no button asks for {ask}")
-    return Button(ask, namespace, name, uid, int(iteration), stage)
+    return Button(ask, namespace, name, uid, int(iteration), int(epoch))
 
 
 def offered(known: Known) -> tuple[Ask, ...]:
     """The buttons that make sense now."""
     if known.over or not known.stage:
         return ()
-    if known.reason in GATES:
+    if known.reason == NEEDS_APPROVAL:
         return ("approve", "reject", "abort")
     if known.stage != "Running":
         return ("abort",)
-    return ("resume" if known.reason == "Paused" else "pause", "abort")
+    return ("resume" if known.reason == PAUSED else "pause", "abort")
 
 
 def button(known: Known, ask: Ask) -> Button:
     """A button about a run as it is known now."""
-    return Button(ask, known.namespace, known.name, known.uid, known.iteration, known.stage)
+    return Button(ask, known.namespace, known.name, known.uid, known.iteration, known.epoch)
 
 
 def _sign(key: bytes, body: str) -> str:

@@ -157,5 +157,4 @@ def _body(press: Button, user: str) -> dict[str, Any]:
         "uid": press.uid,
         "reason": f"{LABELS[press.ask]} pressed in Slack at look {press.iteration}",
         "requestedBy": f"slack:{user}",
-        "expected": {"iteration": press.iteration, "stage": press.stage},
-    }
+    } | ({"epoch": press.epoch} if press.epoch else {})

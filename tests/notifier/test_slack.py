@@ -59,12 +59,7 @@ async def test_buttons_are_signed_and_say_what_was_shown(world, slack, living):
     actions = next(b for b in slack.parents[0]["blocks"] if b["type"] == "actions")
     assert [e["text"]["text"] for e in actions["elements"]] == ["Hold", "Roll back"]
     pressed = unseal(actions["elements"][1]["value"], b"secret")
-    assert (pressed.ask, pressed.uid, pressed.iteration, pressed.stage) == (
-        "abort",
-        UID,
-        3,
-        "Running",
-    )
+    assert (pressed.ask, pressed.uid, pressed.iteration, pressed.epoch) == ("abort", UID, 3, 0)
 
 
 async def test_a_message_of_a_run_that_is_over_has_no_buttons(world, slack, living):

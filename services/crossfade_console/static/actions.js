@@ -41,7 +41,7 @@ const ask = (view, verb) => {
     if (event.submitter?.value !== "yes") return;
     event.preventDefault();
     $("c-yes").disabled = true;
-    const error = await send(view, { verb, version, reason: $("c-reason").value, uid: view.uid, confirm: true, expected: { iteration: view.iteration, stage: view.stage } });
+    const error = await send(view, { verb, version, reason: $("c-reason").value, uid: view.uid, confirm: true, expected: { epoch: view.epoch, stage: view.stage } });
     $("c-yes").disabled = false;
     if (error) say($("c-error"), error); else dialog.close();
   };

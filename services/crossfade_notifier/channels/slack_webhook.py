@@ -29,6 +29,7 @@ ICONS: Mapping[Topic, str] = {
     "aborted": ":octagonal_sign:",
     "ended": ":checkered_flag:",
     "approval": ":raised_hand:",
+    "order": ":pushpin:",
     "trouble": ":warning:",
     "recovered": ":ok:",
     "action": ":warning:",

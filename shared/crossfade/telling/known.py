@@ -54,6 +54,8 @@ class Known(Body):
     of: int = 0
     stage: str = ""
     reason: str = ""
+    epoch: int = 0
+    """As the last stage change said it; what a button asks for must still be of this epoch."""
     message: str = ""
     outcome: str | None = None
     winner: str | None = None
@@ -140,6 +142,7 @@ def _(event: StageChange, known: Known, at: datetime) -> dict[str, Any]:
     made: dict[str, Any] = {
         "stage": event.stage,
         "reason": event.reason,
+        "epoch": max(event.epoch, known.epoch),
         "message": event.message,
         "revision": event.revision,
         "entered_at": entered,

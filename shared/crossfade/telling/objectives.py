@@ -89,7 +89,7 @@ def field(entry: Mapping[str, Any], snake: str, camel: str = "") -> Any:
 
 def _state(known: Known, limit: Limit, version: str) -> ObjectiveState:
     value = known.value(limit.metric, version)
-    claim = _claim(known, limit.metric, version)
+    claim = _claim(known, limit, version)
     standing = _standing(limit, value, claim)
     have, more = (field(claim, "n"), field(claim, "n_more", "nMore")) if claim else (None, None)
     return ObjectiveState(
@@ -100,7 +100,7 @@ def _state(known: Known, limit: Limit, version: str) -> ObjectiveState:
         upper=limit.upper,
         unit=unit(known.units.get(limit.metric)),
         standing=standing,
-        detail=known.absent.get(limit.metric, {}).get(version, ""),
+        detail=known.absent.get(limit.metric, {}).get(version, "") or _lack(claim),
         have=have,
         need=have + more if have is not None and more else None,
         low=field(claim, "low") if claim else None,
@@ -108,17 +108,35 @@ def _state(known: Known, limit: Limit, version: str) -> ObjectiveState:
     )
 
 
-def _claim(known: Known, metric: str, version: str) -> Mapping[str, Any] | None:
-    return next(
-        (
-            c
-            for c in claims(known)
-            if field(c, "candidate", "version") in (version, None)
-            and short(str(field(c, "claim", "metric") or "")) == short(metric)
-            and c.get("candidate", c.get("version")) == version
-        ),
-        None,
+def about(claim: Mapping[str, Any], metric: str) -> bool:
+    """Whether a claim is about a metric, by its key; else by the claim's own name."""
+    named = claim.get("metric")
+    if named is not None:
+        return bool(named == metric)
+    return short(str(claim.get("claim") or "")) == short(metric)
+
+
+def _claim(known: Known, limit: Limit, version: str) -> Mapping[str, Any] | None:
+    fitting = (
+        c
+        for c in claims(known)
+        if c.get("candidate") == version
+        and c.get("role", "objective") == "objective"
+        and about(c, limit.metric)
     )
+    return next((c for c in fitting if _same_limit(c, limit)), None)
+
+
+def _same_limit(claim: Mapping[str, Any], limit: Limit) -> bool:
+    """A metric may have a lower and an upper limit, each a claim of its own."""
+    return ("lower" not in claim and "upper" not in claim) or any(
+        claim.get(side) is not None and claim[side] == getattr(limit, side)
+        for side in ("lower", "upper")
+    )
+
+
+def _lack(claim: Mapping[str, Any] | None) -> str:
+    return str(claim.get("why") or "") if claim is not None and claim.get("lacks") else ""
 
 
 def _standing(limit: Limit, value: float | None, claim: Mapping[str, Any] | None) -> Standing:
@@ -132,5 +150,5 @@ def _standing(limit: Limit, value: float | None, claim: Mapping[str, Any] | None
         limit.lower is not None and value < limit.lower
     ):
         return "missed"
-    monitored = limit.monitored or (claim is not None and claim.get("monitored"))
-    return "held" if claim is None or monitored else "not-yet"
+    described = claim is None or claim.get("monitored") or claim.get("lacks")
+    return "held" if described or limit.monitored else "not-yet"

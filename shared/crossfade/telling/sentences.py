@@ -15,6 +15,8 @@ OUTCOMES = {
     "failed": "failed",
     "aborted": "aborted",
 }
+NEEDS_APPROVAL = "ApprovalNeeded"
+PAUSED = "Paused"
 STAGES = {
     "Waiting": "waiting for its turn",
     "Initializing": "starting",
@@ -31,6 +33,10 @@ def headline(known: Known) -> str:
         )
     if known.stage == "Waiting" and known.reason == "TargetBusy":
         return _capital(known.message or f"waiting for {known.target or 'its target'}")
+    if known.reason == NEEDS_APPROVAL:
+        return _capital(known.message or "needs approval")
+    if known.reason == PAUSED and known.stage == "Running":
+        return _capital(known.message or "paused")
     if known.stage in STAGES:
         return _capital(STAGES[known.stage])
     return _capital(_running(known))
@@ -44,7 +50,9 @@ def _running(known: Known) -> str:
     if known.winner and known.winner == known.baseline:
         return f"{known.baseline} is ahead"
     if known.winner:
-        unproved = any(s.standing == "not-yet" for s in objective_states(known))
+        unproved = proving(known) and any(
+            s.standing == "not-yet" for s in objective_states(known)
+        )
         return f"{known.winner} is ahead{', not yet proved' if unproved else ''}"
     return "nobody is ahead yet"
 
@@ -54,6 +62,11 @@ def iteration(known: Known) -> str:
     counted = f"{known.iteration}/{known.of}" if known.of else str(known.iteration)
     parts = [part for part in (reward(known), limits(known), move(known)) if part]
     return f"{counted}: {', '.join(parts)}"
+
+
+def proving(known: Known) -> bool:
+    """Whether a proof is asked for; point estimates decide without, even with one beside them."""
+    return known.policy != "iter8"
 
 
 def focus(known: Known) -> str:
@@ -90,6 +103,8 @@ def limits(known: Known) -> str:
     if unknown:
         return _some(unknown)
     waiting = [s for s in states if s.standing == "not-yet"]
+    if not proving(known):
+        return "all limits held"
     if waiting:
         return f"{len(states) - len(waiting)} of {len(states)} limits proved"
     proved = all(s.standing == "proved" for s in states)

@@ -16,7 +16,7 @@ from crossfade.events import (
 )
 from crossfade.telling.known import Known
 from crossfade.telling.numbers import split
-from crossfade.telling.sentences import headline, iteration, why
+from crossfade.telling.sentences import NEEDS_APPROVAL, PAUSED, headline, iteration, why
 
 Topic = Literal[
     "queued",
@@ -30,6 +30,7 @@ Topic = Literal[
     "failed",
     "aborted",
     "approval",
+    "order",
     "trouble",
     "recovered",
     "action",
@@ -72,7 +73,7 @@ def _stage(event: StageChange, known: Known) -> Telling | None:
         return _ending(known)
     if event.reason == "TargetBusy":
         return Telling("queued", Urgency.PROGRESS, event.message or "waiting for its target")
-    if event.reason in ("ApprovalNeeded", "WaitingForApproval", "GateOpen"):
+    if event.reason == NEEDS_APPROVAL:
         return Telling("approval", Urgency.APPROVAL, event.message or "needs approval")
     if event.stage == "Running":
         return _beginning(event, known)
@@ -81,7 +82,8 @@ def _stage(event: StageChange, known: Known) -> Telling | None:
 
 def _beginning(event: StageChange, known: Known) -> Telling:
     if event.reason != "StageAdvanced":
-        return Telling("progress", Urgency.TROUBLE, event.message or event.reason)
+        urgency = Urgency.TROUBLE if event.reason == PAUSED else Urgency.PROGRESS
+        return Telling("order", urgency, event.message or event.reason)
     against = f"{' and '.join(known.candidates)} against {known.baseline}"
     what = against if known.candidates else (known.baseline or "an experiment")
     pattern = f"{known.pattern}: " if known.pattern else ""
