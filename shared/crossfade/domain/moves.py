@@ -127,7 +127,9 @@ def complete(state: RunState, at: float) -> RunState:
         action="",
         deadline=0.0,
     )
-    marked = done.marked("Completed", True, "ExperimentCompleted", ending.message, at)
+    told = f"Advanced to {done.stage}"
+    moved = done.marked("Completed", False, "StageAdvanced", told, at)
+    marked = moved.marked("Completed", True, "ExperimentCompleted", ending.message, at)
     failed = state.condition("Failed")
     told = failed.message if failed and failed.status else ending.message
     return say_stage(marked, "ExperimentCompleted", told)
