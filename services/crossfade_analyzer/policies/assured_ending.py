@@ -84,7 +84,9 @@ def _on_no_data(document: Document) -> OnNoData | None:
 def _broken(step: Step, sample: MetricSample) -> Iterator[Reason]:
     """Watched objectives that a candidate misses, where the author asks for a rollback then."""
     document = step.mapping.document
-    watched = {m.ask.objective for m in step.mapping.criteria if not m.claim.inferred}
+    watched = [m.ask.objective for m in step.mapping.criteria if not m.claim.inferred]
+    if not watched:
+        return
     judged = [version.name for version in document.candidates or document.versions]
     for name, objective, value in failed(document, sample, judged):
         if objective in watched and document.rollback_on_failure(objective):

@@ -52,11 +52,11 @@ def _block(at: str, message: str | None, data: Any) -> dict[str, Any]:
 
 def _values(document: Document, sample: MetricSample) -> dict[str, Any]:
     names = [version.name for version in document.versions]
-    read = {(reading.metric, reading.version): reading.value for reading in sample.readings}
-    return {
-        ref: {"data": {name: _value(read.get((document.key(ref), name))) for name in names}}
-        for ref in document.references
-    }
+    found: dict[str, Any] = {}
+    for ref in document.references:
+        key = document.key(ref)
+        found[ref] = {"data": {name: _value(sample.value(name, key)) for name in names}}
+    return found
 
 
 def _value(value: float | None) -> dict[str, str]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from fractions import Fraction
+from functools import lru_cache
 
 from crossfade.domain.splits import Split, round_to_split
 
@@ -26,11 +27,25 @@ def next_split(
     `best` shares what is not exploration, the baseline gets it where there is no best. `caps` are
     the largest weight of a candidate and its largest rise; decreases are never limited.
     """
+    return dict(
+        _next(tuple(versions), tuple(best), tuple(in_force(versions, old).values()), caps)
+    )
+
+
+@lru_cache(
+    maxsize=4096
+)  # exact arithmetic costs a tenth of a sample, and few splits recur often
+def _next(
+    versions: tuple[str, ...],
+    best: tuple[str, ...],
+    old: tuple[int, ...],
+    caps: tuple[int, int] | None,
+) -> Split:
     baseline, *candidates = versions
     shares = _ideal(versions, best or [baseline])
     if caps is None:
         return round_to_split(shares, {}, baseline)
-    held = in_force(versions, old)
+    held = dict(zip(versions, old, strict=True))
     ceilings = {c: max(min(caps[0], held[c] + caps[1]), 0) for c in candidates}
     for candidate in candidates:
         excess = max(Fraction(0), shares[candidate] - ceilings[candidate])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from functools import cached_property
 from typing import ClassVar, Literal, Self, get_args
 
 from pydantic import Field, model_validator
@@ -59,10 +60,12 @@ class MetricSample(Event):
 
     def value(self, version: str, metric: str) -> float | None:
         """The number read for a version, or None where there was none."""
-        for reading in self.readings:
-            if reading.version == version and reading.metric == metric:
-                return reading.value
-        return None
+        return self.values_read.get((version, metric))
+
+    @cached_property
+    def values_read(self) -> dict[tuple[str, str], float | None]:
+        """Every value by (version, metric); of two readings of the same, the first."""
+        return {(r.version, r.metric): r.value for r in reversed(self.readings)}
 
 
 HOPELESS: frozenset[str] = frozenset({"unreachable", "unauthorized", "not-json", "jq-error"})
