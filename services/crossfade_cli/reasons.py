@@ -49,15 +49,21 @@ def explained(state: RunState, known: Known | None, now: datetime) -> Iterator[s
         yield f"Verdict of iteration {state.iteration}/{planned}: {state.verdict}"
     for reason in state.reasons:
         yield f"  - {reason.get('text', '')} [{reason.get('code', '')}]"
-    failed = state.condition("Failed")
-    if failed is not None and failed.status:
-        yield f"Failed: {failed.reason}: {failed.message}"
+    yield from _ending(state)
     waiting = [s for s in objective_states(known) if s.standing == "not-yet"] if known else []
     for objective in waiting:
         yield f"  … {objective.sentence}"
     for text in known.troubles.values() if known else ():
         yield f"Trouble: {text}"
     yield f"Next: {follows(state, now)}"
+
+
+def _ending(state: RunState) -> Iterator[str]:
+    failed, completed = state.condition("Failed"), state.condition("Completed")
+    if failed is not None and failed.status:
+        yield f"Failed: {failed.reason}: {failed.message}"
+    if state.over and completed is not None:
+        yield f"Ended: {completed.message}"
 
 
 def follows(state: RunState, now: datetime) -> str:

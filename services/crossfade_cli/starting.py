@@ -183,7 +183,7 @@ def _apply(found: list[Mapping[str, Any]], settings: Settings) -> None:
         command += ["--kubeconfig", str(settings.cluster.kubeconfig)]
     if settings.cluster.context is not None:
         command += ["--context", settings.cluster.context]
-    whole = orjson.dumps({"apiVersion": "v1", "kind": "List", "items": found})
+    whole = b"\n---\n".join(map(orjson.dumps, found))
     try:
         done = subprocess.run(  # noqa: S603
             [*command, "apply", "-f", "-"], input=whole, timeout=KUBECTL_SECONDS, check=False

@@ -8,6 +8,7 @@ from crossfade.domain.lifecycle import begin
 from crossfade.domain.runs import Plan
 from crossfade.resources import Document
 from crossfade.testing.runs import IrisRun, iris_document
+from crossfade_cli.drafts import Wishes, documents
 
 SEED_TABLES = """
 ****** Overview ******
@@ -146,3 +147,13 @@ async def enrol(talk, run=None, upto=None, at=1_767_261_600.0, **changes):
     for _, event in run.events(upto):
         await talk.publisher.say(event)
     return state
+
+
+def drafted(iterations=2, name="iris", **changes):
+    """An experiment of made-up metrics that takes a second an iteration, and its metrics."""
+    wishes = Wishes("mock", name, "default", "", name, "one", "two")
+    experiment, metrics = documents(wishes)
+    experiment["spec"]["duration"] = {"intervalSeconds": 1, "iterationsPerLoop": iterations}
+    experiment["spec"]["strategy"]["deploymentPattern"] = "FixedSplit"
+    experiment["spec"] |= changes
+    return [experiment, *metrics]

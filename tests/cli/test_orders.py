@@ -1,0 +1,90 @@
+"""Starting and ordering about, with real services behind the broker."""
+
+import asyncio
+from contextlib import AsyncExitStack
+
+import pytest
+import yaml
+from cli_builders import drafted
+
+from crossfade_cli.run import a_bus
+
+
+@pytest.fixture
+async def services(settings):
+    """Collector, analyzer and actuator in this process, without a cluster."""
+    buses = [a_bus(name, settings) for name in ("collector", "analyzer", "actuator")]
+    async with AsyncExitStack() as stack:
+        for bus in buses:
+            stack.push_async_callback(bus.stop)
+        await asyncio.gather(*(bus.start() for bus in buses))
+        yield
+
+
+def draft(**changes):
+    """The draft as one YAML text."""
+    return yaml.safe_dump_all(drafted(**changes))
+
+
+async def test_a_run_from_start_to_its_asserted_end(crossfade, services):
+    started = await crossfade("start", "-f", "-", stdin=draft())
+    assert started.exit_code == 0, started.output
+    said = started.stdout.splitlines()
+    assert said[0].startswith("accepted: ")
+    assert said[-1] == "Running StageAdvanced: Advanced to Running"
+    ended = await crossfade("assert", "-c", "successful,winnerFound", "--timeout", "20")
+    assert (ended.exit_code, ended.stdout) == (0, "All conditions satisfied.\n")
+    why = await crossfade("why", "iris")
+    assert why.stdout.splitlines()[-1] == "Next: nothing: it has ended"
+    described = await crossfade("describe", "iris", "--layout", "iter8")
+    assert "Winning version: two" in described.stdout
+
+
+async def test_every_mistake_of_a_start_is_a_line_with_its_field(crossfade, services):
+    broken = draft(
+        criteria={"objectives": [{"metric": "nowhere", "upperLimit": "x"}]}, target=""
+    )
+    result = await crossfade("start", "-f", "-", stdin=broken)
+    assert result.exit_code == 1
+    fields = {line.partition(":")[0] for line in result.stderr.splitlines()}
+    assert {"spec.target", "spec.criteria.objectives[0].upperLimit"} <= fields
+    queued = await crossfade("start", "--via", "event", "-f", "-", stdin=broken)
+    assert queued.exit_code == 1
+    assert "spec.target: " in queued.stderr
+
+
+async def test_an_event_is_queued_and_runs_by_and_by(crossfade, services):
+    queued = await crossfade("start", "--via", "event", "-f", "-", stdin=draft())
+    assert (queued.exit_code, queued.stdout) == (0, "queued\n")
+    ended = await crossfade("assert", "iris", "-c", "completed", "--timeout", "20")
+    assert ended.exit_code == 0, ended.output
+
+
+async def test_a_second_start_of_other_things_is_refused_until_an_abort(crossfade, services):
+    await crossfade("start", "-f", "-", stdin=draft(iterations=500))
+    other = await crossfade("start", "-f", "-", stdin=draft(iterations=400))
+    assert other.exit_code == 1
+    assert other.stderr.startswith("metadata.name: running as ")
+    aborted = await crossfade("abort", "iris", "--reason", "wrong model")
+    assert aborted.exit_code == 0, aborted.output
+    assert aborted.stdout.startswith("accepted: abort default/iris")
+    ended = await crossfade("assert", "iris", "-c", "aborted", "--timeout", "20")
+    assert ended.exit_code == 0, ended.output
+    assert "wrong model" in (await crossfade("why", "iris")).stdout
+    again = await crossfade("abort", "iris")
+    assert again.exit_code == 1
+    assert "has ended already" in again.stderr
+
+
+async def test_without_an_actuator_a_start_says_who_is_missing(crossfade, settings):
+    result = await crossfade("start", "-f", "-", stdin=draft())
+    assert result.exit_code == 1
+    assert result.stderr.endswith("is an actuator running?\n")
+
+
+async def test_a_wait_that_takes_too_long_says_where_the_run_stands(crossfade, settings):
+    result = await crossfade(
+        "start", "--via", "event", "--wait", "--timeout", "1", "-f", "-", stdin=draft()
+    )
+    assert result.exit_code == 1
+    assert result.stderr == "default/iris does not run after 1 s; nothing came\n"
