@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from dataclasses import replace
 
 import numpy as np
@@ -344,3 +346,13 @@ def test_a_plan_lists_every_mistake():
     with pytest.raises(Malformed) as caught:
         replace(a_plan(), iterations=0, alpha=2.0, candidates=("b",))
     assert {e.field for e in caught.value.errors} == {"iterations", "alpha", "candidates"}
+
+
+def test_one_run_needs_neither_numpy_nor_scipy():
+    seen = (
+        "import sys, crossfade_analyzer.inference; print({'numpy', 'scipy'} & set(sys.modules))"
+    )
+    found = subprocess.run(
+        [sys.executable, "-c", seen], capture_output=True, text=True, timeout=60
+    )
+    assert found.stdout.strip() == "set()", found.stderr
