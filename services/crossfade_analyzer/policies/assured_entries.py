@@ -1,6 +1,6 @@
 """The evidence as it is told: one JSON entry for each candidate and claim.
 
-Numbers carry six digits; what is not finite is null. `estimate`, `low` and `high` are in the
+Numbers carry nine decimals; what is not finite is null. `estimate`, `low` and `high` are in the
 metric's unit, of a comparison candidate minus baseline; the interval is anytime-valid.
 """
 
@@ -69,4 +69,4 @@ def _entry(
 def _plain(value: Any) -> Any:
     if not isinstance(value, float):
         return value
-    return float(f"{value:.6g}") if math.isfinite(value) else None
+    return round(value, 9) if math.isfinite(value) else None

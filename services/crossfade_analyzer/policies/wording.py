@@ -48,13 +48,19 @@ def _winner(document: Document, sample: MetricSample, scores: Scores) -> Reason:
     if not document.rewards:
         text = f"{scores.winner} meets every objective"
         return Reason(code="objectives-met", text=text)
+    rivals = [
+        v.name for v in document.versions if v.name != scores.winner and scores.feasible(v.name)
+    ]
+    if document.objectives and not rivals:
+        text = f"{scores.winner} alone meets every objective"
+        return Reason(code="objectives-met", text=text)
     reward = document.rewards[0]
     name, key = short(reward.metric), document.key(reward.metric)
     own = sample.value(scores.winner, key)
     others = [
-        f"{v.name} {number(value)}"
-        for v in document.versions
-        if v.name != scores.winner and (value := sample.value(v.name, key)) is not None
+        f"{rival} {number(value)}"
+        for rival in rivals
+        if (value := sample.value(rival, key)) is not None
     ]
     word = "most" if reward.preferred_direction is Direction.HIGH else "least"
     against = f" ({number(own or 0.0)} against {', '.join(others)})" if others else ""

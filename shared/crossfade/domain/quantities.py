@@ -42,17 +42,20 @@ NANO: Final = Fraction(1, 10**9)
 
 def parse(text: str | int) -> Fraction:
     """The exact value of a quantity; `ValueError` says what was found and what would be right."""
-    return _value("" if isinstance(text, bool) else _bounded(str(text)), _shown(text))
+    value = None if isinstance(text, bool) else _value(_bounded(str(text)))
+    if value is None:
+        right = "a number such as 200, 0.01, 10m or 2k"
+        raise ValueError(f"{_shown(text)} is not a quantity; right would be {right}")
+    return value
 
 
 @lru_cache(maxsize=1024)  # limits of documents are asked for at every sample
-def _value(text: str, shown: str) -> Fraction:
+def _value(text: str) -> Fraction | None:
     found = _FORM.fullmatch(text)
     if found is None:
-        right = "a number such as 200, 0.01, 10m or 2k"
-        raise ValueError(f"{shown} is not a quantity; right would be {right}")
+        return None
     if (exponent := int(found["exponent"] or 0)) and abs(exponent) > _FARTHEST:
-        raise ValueError(f"{shown} is out of range; exponents go from -200 to 200")
+        raise ValueError(f"{_shown(text)} is out of range; exponents go from -200 to 200")
     return Fraction(found["number"]) * _scale(found["suffix"] or "", exponent)
 
 
