@@ -16,7 +16,7 @@ from crossfade_cli.describe import describe
 from crossfade_lab.examples import MODELS
 from crossfade_lab.figures import Memory, latency, memory_of
 from crossfade_lab.load import Counts
-from crossfade_lab.world import private
+from crossfade_lab.parts import private
 
 __all__ = ["FOLLOWER", "print_ending", "print_lines"]
 
@@ -83,7 +83,7 @@ def _figures(play: Play) -> list[str]:
     if took is not None:
         lines.append(
             f"From the tick in the stream to the split at the router: p50 {took.p50 * 1000:.0f} ms,"
-            f" p99 {took.p99 * 1000:.0f} ms over {took.count} changes."
+            f" p99 {took.p99 * 1000:.0f} ms (n = {took.count})."
         )
     return lines
 
@@ -93,7 +93,8 @@ def _requests(load: Counts, checked: Counts, changes: int) -> str:
     meant = load.failed + checked.failed
     failed = f", {meant} answered with an error on purpose" if meant else ""
     words = "".join(f"\n  lost: {why}" for why in [*load.losses, *checked.losses])
-    during = f"{sent:,} sent during {changes} changes of the split"
+    times = "one change" if changes == 1 else f"{changes} changes"
+    during = f"{sent:,} sent during {times} of the split"
     return f"Requests: {during}, {lost} lost{failed}.{words}"
 
 

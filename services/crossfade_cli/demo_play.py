@@ -16,7 +16,8 @@ from crossfade_cli.demo_screen import Screen, announce
 from crossfade_lab.examples import MODELS, SEPARATE, SINGLE, Example
 from crossfade_lab.installation import Installation, Via
 from crossfade_lab.load import Counts, Mode
-from crossfade_lab.world import PartName, World
+from crossfade_lab.parts import PartName
+from crossfade_lab.world import World
 
 __all__ = ["Outcome", "Play", "Wishes"]
 

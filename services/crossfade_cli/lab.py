@@ -44,7 +44,8 @@ def lab(
     # Here, so that the other commands need not wait for the lab's imports.
     from crossfade_lab.examples import SEPARATE, SINGLE
     from crossfade_lab.load import Mode
-    from crossfade_lab.world import PARTS, World
+    from crossfade_lab.parts import PARTS
+    from crossfade_lab.world import World
 
     console = Console(highlight=False)
     unknown = [part for part in parts or () if part not in PARTS]
@@ -64,7 +65,7 @@ def lab(
 
 async def _keep_up(world: World, console: Console) -> None:
     from crossfade_cli.demo_screen import announce
-    from crossfade_lab.world import private
+    from crossfade_lab.parts import private
 
     stopped = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):

@@ -13,9 +13,8 @@ import asyncio
 import json
 import ssl
 import time
-from collections.abc import Awaitable, Collection
+from collections.abc import Collection
 from contextlib import AsyncExitStack
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, Self
 
@@ -29,42 +28,16 @@ from crossfade_lab.load.counts import RECENT
 from crossfade_lab.metrics import Prometheus, open_metrics
 from crossfade_lab.operator import Operator
 from crossfade_lab.operator.reconcile import DEPLOYMENTS, SERVICES
+from crossfade_lab.parts import PARTS, Part, PartName, as_by_kubectl, together, with_needs
 from crossfade_lab.promote import PromoteServer
 from crossfade_lab.router import EmbeddedRouter, Envoy, best_router
 from crossfade_lab.scratch import Scratch
 
-__all__ = ["PARTS", "Part", "PartName", "World", "private"]
+__all__ = ["World"]
 
-PartName = Literal["broker", "cluster", "router", "models", "metrics", "promote", "load"]
-
-NEEDS: dict[PartName, tuple[PartName, ...]] = {
-    "broker": (),
-    "cluster": (),
-    "router": (),
-    "promote": (),
-    "metrics": (),
-    "models": ("cluster", "router"),
-    "load": ("models", "cluster", "router"),
-}
-"""The parts, and which others each cannot do without."""
-
-PARTS = tuple(NEEDS)
-LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
 SCRAPES = 3
 SCRAPES_WITHIN_SECONDS = 40.0
 CHECKING_INTERVAL_SECONDS = 0.5  # a hundred predictions a second
-
-
-@dataclass(frozen=True, slots=True)
-class Part:
-    """A part that runs: whether it is the real thing, where it is, how long it took to start."""
-
-    name: PartName
-    kind: Literal["real", "embedded"]
-    what: str
-    address: str
-    seconds: float
-    pids: tuple[int, ...] = ()
 
 
 class World:
@@ -100,7 +73,7 @@ class World:
         self.load: Load
         self._prometheus_kind = prometheus
         self._real_cluster = cluster == "real"
-        self._wanted = set(only) | {need for part in only for need in NEEDS[part]}
+        self._wanted = with_needs(only)
         self._stack = AsyncExitStack()
 
     @property
@@ -188,7 +161,7 @@ class World:
             "promote": self._start_promote,
         }
         first = [start for part, start in starts.items() if part in self._wanted]
-        await _together(*(start() for start in first))
+        await together(*(start() for start in first))
         if "models" in self._wanted:
             await self._start_models()
         if "load" in self._wanted:
@@ -214,7 +187,7 @@ class World:
             self.cluster, kind = server, "embedded"
         await self.cluster.apply(CRDS, deploy_folder() / "crds")
         documents = self.example.cluster() + self.example.metrics(corrected=self.corrected)
-        await self.cluster.apply(*map(_as_by_kubectl, documents))
+        await self.cluster.apply(*map(as_by_kubectl, documents))
         real = kind == "real"
         what = "kube-apiserver and etcd" if real else "API server in this process"
         pids = self.cluster.pids if isinstance(self.cluster, ControlPlane) else ()
@@ -266,7 +239,7 @@ class World:
             )
         )
         places = {(v.namespace, v.deployment) for v in self.example.versions}
-        await _together(*(self.operator.available(*place) for place in places))
+        await together(*(self.operator.available(*place) for place in places))
         await self.operator.in_force(self.example.carrier)
         pids = self.operator.processes().values()
         addresses = " ".join(self.operator.addresses().values())
@@ -303,29 +276,3 @@ class World:
         took = time.monotonic() - began
         running = tuple(pid for pid in pids if pid is not None)
         self.parts[name] = Part(name, kind, what, address, took, running)
-
-
-def _as_by_kubectl(document: dict[str, Any]) -> dict[str, Any]:
-    """With the note that `kubectl apply` leaves, and warns of when the next one misses it."""
-    meta = document["metadata"]
-    note = json.dumps(document, separators=(",", ":")) + "\n"
-    notes = {**meta.get("annotations", {}), LAST_APPLIED: note}
-    return {**document, "metadata": {**meta, "annotations": notes}}
-
-
-def private(path: Path, text: str) -> Path:
-    """`path`, written so that only its owner can read it."""
-    path.touch(mode=0o600)
-    path.write_text(text)
-    return path
-
-
-async def _together(*starts: Awaitable[None]) -> None:
-    """Wait for all; the first failure ends the others and is raised as it is."""
-    tasks = [asyncio.ensure_future(start) for start in starts]
-    try:
-        await asyncio.gather(*tasks)
-    finally:
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)

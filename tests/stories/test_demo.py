@@ -49,7 +49,7 @@ async def test_the_demo_says_one_sentence_a_look_and_shows_what_iter8ctl_would()
     assert "Experiment Completed" in said
     assert re.search(r"during 4 changes of the split, 0 lost\.", said)
     assert "Last 200 answers: 100 % from iris-v2" in said
-    assert re.search(r"p50 \d+ ms, p99 \d{1,3} ms over 4 changes", said)
+    assert re.search(r"p50 \d+ ms, p99 \d{1,3} ms \(n = 4\)", said)
     together = re.search(r"^together +(\d+) MB", said, re.MULTILINE)
     assert int(together[1]) < 1000
 
