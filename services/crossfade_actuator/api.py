@@ -76,6 +76,24 @@ class KubernetesApi:
             return _answer(status, text, f"{method} {path}")
         raise Unreachable("the Kubernetes API does not answer")
 
+    async def text(self, path: str, query: Query = ()) -> str:
+        """What the server answers with where that is no object, such as a log.
+
+        Asked once: raises NotFound, Forbidden, Conflict, Rejected, Unreachable.
+        """
+        timeout = self.settings.timeout_seconds
+        try:
+            response = await self._request("GET", path, query, None, JSON, timeout, "*/*")
+            try:
+                status, body = response.status, await response.read()
+            finally:
+                response.release()
+        except (OSError, TimeoutError, _client_error()) as error:
+            raise Unreachable(f"the Kubernetes API does not answer: {error!r}") from error
+        if status >= 300:
+            _answer(status, body, f"GET {path}")
+        return bytes(body).decode(errors="replace")
+
     async def stream(self, path: str, query: Query, idle_seconds: float) -> AsyncIterator[Any]:
         """The lines of a watch as objects, until the server ends it. Raises Unreachable."""
         try:
@@ -114,13 +132,14 @@ class KubernetesApi:
         body: Any,
         content_type: str,
         timeout: Any,
+        accept: str = JSON,
     ) -> Any:
         client = await self._connected()
         return await client.call_api(
             path,
             method,
             query_params=list(query),
-            header_params={"Accept": JSON, "Content-Type": content_type},
+            header_params={"Accept": accept, "Content-Type": content_type},
             body=body,
             auth_settings=["BearerToken"],
             _preload_content=False,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from crossfade.errors import FieldError, Malformed
 from crossfade.events import subjects
 from crossfade.runtime.clock import utc_now
 from crossfade.runtime.connecting import Connection
@@ -9,9 +10,11 @@ from crossfade.runtime.publishing import NatsPublisher
 from crossfade.runtime.runs import Runs
 from crossfade.runtime.stores import NatsStore
 from crossfade.runtime.topology import KEPT_DAYS
-from crossfade.settings import Settings
+from crossfade.settings import Settings, variable
 from crossfade_actuator.acting import Acting
-from crossfade_actuator.actions.port import Means
+from crossfade_actuator.actions.jobs import Jobs
+from crossfade_actuator.actions.manifests import Place
+from crossfade_actuator.actions.port import Executor, Means
 from crossfade_actuator.actions.processes import Off, Processes
 from crossfade_actuator.actions.runner import Runner
 from crossfade_actuator.admission import Admission
@@ -34,7 +37,7 @@ def put_together(settings: Settings, opened: Connection, owner: str) -> Actuator
     publisher = NatsPublisher(opened, "actuator")
     ledger, runs = Ledger(store, publisher), Runs(store)
     cluster = _cluster(settings)
-    executor = Processes() if settings.actuator.actions == "process" else Off()
+    executor = _executor(settings, cluster)
     runner = Runner(
         executor,
         settings.actuator.action_seconds,
@@ -60,6 +63,23 @@ def put_together(settings: Settings, opened: Connection, owner: str) -> Actuator
         watchers=[Pruner(ledger, utc_now, KEPT_DAYS).run, *watchers],
         closers=[cluster.close] if cluster else [],
     )
+
+
+def _executor(settings: Settings, cluster: Cluster | None) -> Executor:
+    """How tasks run. Raises Malformed for Jobs without a cluster."""
+    wanted = settings.actuator
+    if wanted.actions == "off":
+        return Off()
+    if wanted.actions == "process":
+        return Processes()
+    if cluster is None:
+        right = "right is process, or a kubeconfig in CROSSFADE_CLUSTER__KUBECONFIG"
+        found = f"found job, but there is no cluster; {right}"
+        raise Malformed([FieldError(variable("actuator", "actions"), found)])
+    place = Place(
+        wanted.handler_image, wanted.handler_namespace, wanted.handler_service_account
+    )
+    return Jobs(cluster.api, place)
 
 
 def _means(settings: Settings, cluster: Cluster | None) -> Means:
