@@ -62,11 +62,13 @@ def print_lines(play: Play) -> None:
     url = private(world.directory / "broker.url", world.broker.url)
     programs = Path(sys.executable).parent
     screen.say("Try in another terminal:", "bold")
-    screen.say(
-        f"  {programs}/kubectl --kubeconfig {world.kubeconfig} get experiment -w\n"
-        f"  CROSSFADE_BUS__URL=$(cat {url}) {programs}/crossfade events\n"
-        f"  {sys.executable} {script}      # eight lines of nats-py: cat it"
-    )
+    for line in (
+        f"{programs}/kubectl --kubeconfig {world.kubeconfig} get experiment -w",
+        f"CROSSFADE_BUS__URL=$(cat {url}) {programs}/crossfade events",
+        f"{sys.executable} {script}",
+    ):
+        screen.console.print(f"  {line}", soft_wrap=True)  # to be copied whole
+    screen.say("The last one is eight lines of nats-py.", "dim")
 
 
 def _figures(play: Play) -> list[str]:

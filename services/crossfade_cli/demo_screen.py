@@ -107,8 +107,8 @@ class LiveScreen:
         )
 
     def say(self, text: str | Text, style: str = "") -> None:
-        """Print it above the live part."""
-        self.console.print(_styled(text, style), soft_wrap=True)
+        """Print it above the live part, broken between words."""
+        self.console.print(_styled(text, style))
 
     def show(self, known: Known) -> None:
         """Show it from the next refresh on."""
@@ -231,8 +231,8 @@ def _requests(load: Load) -> Text:
 def announce(name: str, kind: str, what: str, address: str, seconds: float) -> Text:
     """A part or service: real or embedded, what and where, and how fast it started."""
     return Text.assemble(
-        f"  {name:<10} ",
-        (f"{kind:<9} ", "green" if kind == "real" else "yellow"),
-        f"{what:<31} {seconds:5.2f} s  ",
+        f"  {name:<9} ",
+        (f"{kind:<8} ", "green" if kind == "real" else "yellow"),
+        f"{what:<27} {seconds:5.2f} s  ",
         (address, "dim"),
     )

@@ -189,7 +189,7 @@ class World:
         documents = self.example.cluster() + self.example.metrics(corrected=self.corrected)
         await self.cluster.apply(*map(as_by_kubectl, documents))
         real = kind == "real"
-        what = "kube-apiserver and etcd" if real else "API server in this process"
+        what = "kube-apiserver and etcd" if real else "API server, in process"
         pids = self.cluster.pids if isinstance(self.cluster, ControlPlane) else ()
         self._note(
             "cluster", "real" if real else "embedded", what, self.cluster.url, began, *pids
@@ -199,7 +199,7 @@ class World:
         began = time.monotonic()
         self.router = await self._stack.enter_async_context(best_router(self.directory))
         real = isinstance(self.router, Envoy)
-        what = "Envoy" if real else "weighted proxy in this process"
+        what = "Envoy" if real else "weighted proxy, in process"
         pids = (self.router.pid,) if isinstance(self.router, Envoy) else ()
         self._note("router", self.router.kind, what, self.router.url, began, *pids)
 
@@ -214,7 +214,7 @@ class World:
             )
         )
         real = self.prometheus.kind == "real"
-        what = "Prometheus" if real else "Prometheus' API in this process"
+        what = "Prometheus" if real else "Prometheus' API, in process"
         pid = getattr(self.prometheus, "pid", None)
         self._note(
             "metrics", "real" if real else "embedded", what, self.prometheus.url, began, pid
