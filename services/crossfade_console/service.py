@@ -31,7 +31,6 @@ log = logging.getLogger(__name__)
 
 EMPTY_LOG_SECONDS = 2.0
 YIELD_EVERY = 200
-NEARLY = 10
 TIDY_SECONDS = 60.0
 
 
@@ -90,11 +89,13 @@ class Console:
         self.ready.caught_up.clear()
         waiting = asyncio.create_task(self._excuse_an_empty_log())
         try:
-            count = 0
+            count, present = 0, 1
             async for logged in self.log.follow():
                 self.projection.take(logged)
                 count += 1
-                if logged.pending <= NEARLY:
+                if count == 1:
+                    present += logged.pending
+                if logged.pending == 0 or count >= present:
                     self.ready.caught_up.set()
                 if count % YIELD_EVERY == 0:
                     await asyncio.sleep(0)  # a long log must not silence the health check

@@ -93,6 +93,9 @@ class Courier:
                 self._again(uid, due, 2.0)
             except Malformed:
                 log.exception("an outbox cannot be read", extra={"uid": uid})
+            except Exception:
+                self._again(uid, due, 5.0)  # the chassis begins this loop anew; nothing is lost
+                raise
             WAITING.labels(self.channel.name).set(len(self.due))
 
     async def _next(self) -> str:
