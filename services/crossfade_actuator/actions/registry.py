@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from crossfade.resources import Task
 from crossfade_actuator.actions.collect import Collect
 from crossfade_actuator.actions.github import GithubWorkflow
+from crossfade_actuator.actions.helmex import HelmexUpdate
 from crossfade_actuator.actions.port import TaskFailed, Work
 from crossfade_actuator.actions.readiness import Readiness
 from crossfade_actuator.actions.shells import Bash, Exec, PromoteKubectl, Run
@@ -18,6 +19,7 @@ TASKS: Mapping[str, Callable[[Task], Work]] = {
     "common/bash": Bash.of,
     "common/promote-kubectl": PromoteKubectl.of,
     "common/readiness": Readiness.of,
+    "gitops/helmex-update": HelmexUpdate.of,
     "metrics/collect": Collect.of,
     "notification/github-workflow": GithubWorkflow.of,
     "notification/http": Http.of,
