@@ -8,6 +8,9 @@ import yaml
 
 from crossfade.resources import ObjectReference
 from crossfade.settings import ClusterSettings
+from crossfade_actuator.actions.jobs import Jobs
+from crossfade_actuator.actions.manifests import Place
+from crossfade_actuator.actions.port import Errand
 from crossfade_actuator.api import KubernetesApi
 from crossfade_actuator.cluster import Cluster
 from crossfade_lab.cluster import CRDS, ControlPlane
@@ -42,12 +45,13 @@ class Recording:
 def asked(verb, path):
     """(verb, group, resource[/subresource]) of a request's path, as RBAC sees it."""
     found = re.fullmatch(
-        r"/apis/([^/]+)/[^/]+(?:/namespaces/[^/]+)?/([a-z]+)(?:/([^/]+))?(?:/(status))?", path
+        r"/(?:api|apis/([^/]+))/v[^/]+(?:/namespaces/[^/]+)?/([a-z]+)(?:/([^/]+))?(?:/([a-z]+))?",
+        path,
     )
     group, resource, name, sub = found.groups()
     if verb == "get" and not name:
         verb = "list"
-    return verb, group, f"{resource}/{sub}" if sub else resource
+    return verb, group or "", f"{resource}/{sub}" if sub else resource
 
 
 def a_reference(kind="VirtualService", api_version="networking.istio.io/v1beta1"):
@@ -74,11 +78,12 @@ async def everything_the_actuator_asks():
 
 
 OPTIONAL = ("crossfade-metric-secrets", "crossfade-tasks")
+JOBS = "crossfade-jobs"
 
 
 def granted(manifests, account):
     """(verb, group, resource) that the shipped roles give a service account."""
-    manifests = [m for m in manifests if m["metadata"]["name"] not in OPTIONAL]
+    manifests = [m for m in manifests if m["metadata"]["name"] not in (*OPTIONAL, JOBS)]
     named = {(m["kind"], m["metadata"]["name"]): m for m in manifests}
     found = set()
     for binding in manifests:
@@ -161,6 +166,40 @@ def test_secrets_are_read_by_opting_in_and_by_name(name, manifests, root):
         assert rule.get("resourceNames") or "secrets" not in rule["resources"]
     kustomization = yaml.safe_load((root / "deploy/kubernetes/kustomization.yaml").read_text())
     assert not any("optional" in resource for resource in kustomization["resources"])
+
+
+async def test_actions_as_jobs_need_what_their_optional_role_gives(manifests):
+    role = next(m for m in manifests if m["kind"] == "Role" and m["metadata"]["name"] == JOBS)
+    given = {
+        (verb, group, resource)
+        for rule in role["rules"]
+        for group in rule["apiGroups"]
+        for resource in rule["resources"]
+        for verb in rule["verbs"]
+    }
+    api = RecordingJobs()
+    jobs = Jobs(api, Place("crossfade:0.1.0", "crossfade-system", "crossfade-handler"))
+    errand = Errand("u", "ns", "e", "finish", 0, frozenset({"hidden"}))
+    assert (await jobs.execute(["echo", "hidden"], {}, 5.0, errand)).ok
+    await jobs.forget(errand)
+    assert api.calls == given
+
+
+class RecordingJobs(Recording):
+    """Answers that a Job has ended well and has a pod."""
+
+    async def call(self, method, path, *, query=(), body=None, content_type=""):
+        await super().call(method, path)
+        ended = {"conditions": [{"type": "Complete", "status": "True"}]}
+        return {
+            "metadata": {"name": "j", "uid": "u"},
+            "status": ended,
+            "items": [{"metadata": {"name": "p"}}],
+        }
+
+    async def text(self, path, query=()):
+        self.calls.add(asked("get", path))
+        return "done"
 
 
 def test_nobody_is_given_everything(manifests):
