@@ -108,7 +108,7 @@ class ActuatorSettings(Section):
     """How long one action may take."""
     phase_seconds: float = Field(default=120, gt=0)
     """How long a run may stay in Initializing, or without its next sample beyond the interval."""
-    handler_image: str = "crossfade:latest"
+    handler_image: str = "crossfade:0.1.0"
     """The image of the Jobs that run actions."""
     handler_namespace: str = "crossfade-system"
     """The namespace of those Jobs."""

@@ -60,6 +60,7 @@ def test_the_images_of_ours_bear_the_version_of_the_distribution(root):
         for tag in re.findall(r"\bcrossfade:([\w.-]+)\b", text):
             if tag[0].isdigit():
                 assert tag == version[1]
+    assert Settings().actuator.handler_image == f"crossfade:{version[1]}"
 
 
 def test_every_command_of_the_manifests_is_one_of_the_command_line(manifests, compose):
