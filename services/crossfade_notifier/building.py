@@ -5,6 +5,7 @@ from __future__ import annotations
 from crossfade.errors import FieldError, Malformed
 from crossfade.runtime.service import Commander, Publisher, Store
 from crossfade.settings import NotifierSettings, WebhookSettings
+from crossfade_notifier.channels.grafana import GrafanaAnnotations
 from crossfade_notifier.channels.log import LogChannel
 from crossfade_notifier.channels.port import Channel
 from crossfade_notifier.channels.slack import Links, LivingSlack
@@ -30,8 +31,19 @@ def channels(settings: NotifierSettings) -> list[Channel]:
         made.append(SlackWebhook(settings.slack_webhook, settings.timeout_seconds))
     if settings.slack_token is not None:
         made.append(_living(settings))
+    if settings.grafana_token is not None:
+        made.append(_annotations(settings))
     made.extend(_webhook(hook, settings.timeout_seconds) for hook in settings.webhooks)
     return made
+
+
+def _annotations(settings: NotifierSettings) -> GrafanaAnnotations:
+    if settings.grafana_url is None or settings.grafana_token is None:
+        told = "is missing; a token for annotations needs Grafana's address"
+        raise Malformed([FieldError("CROSSFADE_NOTIFIER__GRAFANA_URL", told)])
+    return GrafanaAnnotations(
+        settings.grafana_url, settings.grafana_token, settings.timeout_seconds
+    )
 
 
 def _webhook(hook: WebhookSettings, timeout_seconds: float) -> Webhook:

@@ -164,7 +164,10 @@ class NotifierSettings(Section):
     page_url: str | None = None
     """The console's address as people reach it, for links."""
     grafana_url: str | None = None
-    """Grafana's address as people reach it, for links."""
+    """Grafana's address as people reach it, for links and annotations."""
+    grafana_token: SecretStr | None = None
+    """A service-account token with `annotations:create` and `annotations:write`; with it every
+    step of a split is a region and every turn of a run a point over any of Grafana's panels."""
     coalesce_seconds: float = Field(default=5, ge=0)
     """How long progress is gathered before a living message is updated."""
     timeout_seconds: float = Field(default=5, gt=0)

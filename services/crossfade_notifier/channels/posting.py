@@ -1,4 +1,4 @@
-"""One HTTP POST with a deadline, its failures sorted into what a courier has to know."""
+"""One HTTP request with a deadline, its failures sorted into what a courier has to know."""
 
 from __future__ import annotations
 
@@ -22,10 +22,24 @@ async def post(
     headers: Mapping[str, str],
     timeout_seconds: float,
 ) -> str:
+    """The text of a 2xx answer to a POST; raises as `send` does."""
+    return await send(session, "POST", url, body, headers, timeout_seconds)
+
+
+async def send(
+    session: aiohttp.ClientSession,
+    method: str,
+    url: str,
+    body: bytes | None,
+    headers: Mapping[str, str],
+    timeout_seconds: float,
+) -> str:
     """The text of a 2xx answer. Raises Later, MaybeDone, Unreachable, Permanent."""
     limit = aiohttp.ClientTimeout(total=timeout_seconds)
     try:
-        async with session.post(url, data=body, headers=headers, timeout=limit) as answer:
+        async with session.request(
+            method, url, data=body, headers=headers, timeout=limit
+        ) as answer:
             text = await answer.text()
             _raise_for(answer, text)
             return text
