@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from crossfade.telling import Known
     from crossfade_cli.finding import Run
 
+PIPED_WIDTH = 160
+"""Columns where nobody's terminal sets a width, so that tables are not cut."""
 Layout = Literal["crossfade", "iter8"]
 
 
@@ -47,7 +49,10 @@ def describe(
         return
     from rich.console import Console
 
-    Console(highlight=False, soft_wrap=True).print(picture(resource, known))
+    console = Console(highlight=False)
+    if not console.is_terminal:
+        console.width = PIPED_WIDTH
+    console.print(picture(resource, known))
 
 
 def _read(path: Path) -> dict[str, Any]:

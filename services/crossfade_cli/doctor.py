@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+import asyncio
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -12,6 +13,7 @@ import typer
 from crossfade.errors import CrossfadeError, Malformed
 
 if TYPE_CHECKING:
+    from crossfade.runtime.topology import Durable
     from crossfade.settings import Settings
     from crossfade_cli.talking import Talk
 
@@ -22,6 +24,11 @@ RIGHTS = (
     ("patch", "machinelearning.seldon.io", "seldondeployments"),
     ("patch", "networking.istio.io", "virtualservices"),
 )
+
+NEEDED = frozenset({"collector", "analyzer", "actuator"})
+"""The services without which no experiment moves."""
+LOOKS = 3
+LOOK_SECONDS = 0.1
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,15 +102,27 @@ async def _bootstrapped(talk: Talk, settings: Settings) -> AsyncIterator[Finding
     told = f"{', '.join(missing)} missing; run `crossfade bootstrap`"
     yield Finding("bootstrap", not missing, told if missing else "streams and buckets stand")
     for service, durables in () if missing else DURABLES.items():
+        yield await _listening(talk, service, durables)
+
+
+async def _listening(talk: Talk, service: str, durables: Sequence[Durable]) -> Finding:
+    import nats.js.errors
+
+    js, behind = talk.connection.js, 0
+    for _ in range(LOOKS):
         try:
-            infos = [await talk.connection.js.consumer_info(d.stream, d.name) for d in durables]
+            infos = [await js.consumer_info(d.stream, d.name) for d in durables]
         except nats.js.errors.NotFoundError:
-            yield Finding(service, False, "has no consumer; run `crossfade bootstrap`")
-            continue
+            return Finding(service, False, "has no consumer; run `crossfade bootstrap`")
         behind = sum((info.num_pending or 0) + (info.num_ack_pending or 0) for info in infos)
-        pulling = any(info.num_waiting for info in infos)
-        state = "is listening" if pulling else "is not running; messages wait for it"
-        yield Finding(service, True, f"{state}, {behind} behind")
+        if any(info.num_waiting for info in infos):
+            return Finding(service, True, f"is listening, {behind} messages behind")
+        await asyncio.sleep(LOOK_SECONDS)  # it may just have been between two pulls
+    waiting = f"is not running, {behind} messages wait for it"
+    needed = service in NEEDED
+    return Finding(
+        service, not needed, f"{waiting}; `crossfade run {service}`" if needed else waiting
+    )
 
 
 async def _cluster(settings: Settings) -> AsyncIterator[Finding]:

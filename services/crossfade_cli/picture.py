@@ -14,6 +14,7 @@ from crossfade.telling import Known, headline
 from crossfade.telling.numbers import number
 from crossfade_cli import describe as iter8
 from crossfade_cli.numbers import bars
+from crossfade_cli.proofs import evidence
 
 Json = Mapping[str, Any]
 
@@ -31,7 +32,7 @@ def _parts(resource: Json, known: Known | None) -> Iterator[RenderableType]:
     yield from _section("Metrics", _metrics(resource))
     if known is not None:
         yield from _section("Why", _reasons(known))
-        yield from _section("Evidence", _evidence(known.evidence))
+        yield from _section("Evidence", evidence(known.evidence))
         yield from _section("Trouble", _troubles(known))
     yield from _section("Conditions", _conditions(resource))
 
@@ -90,7 +91,8 @@ def _weights(resource: Json) -> RenderableType | None:
     asked = {w["name"]: w["value"] for w in block.get("data") or ()}
     if not found:
         return None
-    wanted = {v: f"→ {w} %" for v, w in asked.items() if w != found.get(v)}
+    moving = status.get("stage") == "Running"
+    wanted = {v: f"→ {w} %" for v, w in asked.items() if moving and w != found.get(v)}
     return bars(iter8.versions(resource) or list(found), found, wanted)
 
 
@@ -145,22 +147,6 @@ def _reasons(known: Known) -> RenderableType | None:
     for reason in known.reasons:
         table.add_row(reason.code, reason.text)
     return table
-
-
-def _evidence(entries: Sequence[Json]) -> RenderableType | None:
-    if not entries:
-        return None
-    return Group(*(Text(f"  {_entry(entry)}") for entry in entries))
-
-
-def _entry(entry: Json) -> str:
-    return ", ".join(
-        f"{k} {_plain(v)}" for k, v in entry.items() if v not in (None, "", [], ())
-    )
-
-
-def _plain(value: Any) -> str:
-    return number(value) if isinstance(value, float) else str(value)
 
 
 def _troubles(known: Known) -> RenderableType | None:

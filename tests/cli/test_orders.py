@@ -32,10 +32,14 @@ async def test_a_run_from_start_to_its_asserted_end(crossfade, services):
     said = started.stdout.splitlines()
     assert said[0].startswith("accepted: ")
     assert said[-1] == "Running StageAdvanced: Advanced to Running"
+    assert (await crossfade("doctor")).exit_code == 0
     ended = await crossfade("assert", "-c", "successful,winnerFound", "--timeout", "20")
     assert (ended.exit_code, ended.stdout) == (0, "All conditions satisfied.\n")
     why = await crossfade("why", "iris")
     assert why.stdout.splitlines()[-1] == "Next: nothing: it has ended"
+    shown = (await crossfade("describe", "iris")).stdout
+    assert "descriptive only" in shown
+    assert "mean-latency: distribution is missing; say what kind of number it is" in shown
     described = await crossfade("describe", "iris", "--layout", "iter8")
     assert "Winning version: two" in described.stdout
 
