@@ -24,6 +24,7 @@ POWER = 0.8
 LIFTS = (0.5, 0.2, 0.05)
 ODDS = (0.0, 1 / 3, 0.5)
 """Failures as a share of what is allowed: none, a third, half."""
+MEANS = ((0.1, "a tenth of"), (0.5, "half"))
 FARTHEST = 1_000_000
 """Iterations after which "never" is the honest word."""
 
@@ -147,7 +148,10 @@ def _needs(plan: Plan, claim: Claim, share: float) -> Iterator[Need]:
     elif claim.paired:
         yield from _lift_needs(claim, z, share)
     elif claim.kind == "mean" and claim.upper is not None:
-        yield Need("at most, if the mean is two thirds of its limit", _mean_requests(claim, z))
+        for share, said in MEANS:
+            yield Need(
+                f"at most, if the mean is {said} its limit", _mean_requests(claim, z, share)
+            )
 
 
 def _lift_needs(claim: Claim, z: float, share: float) -> Iterator[Need]:
@@ -177,10 +181,10 @@ def _events(lift: float, z: float) -> float:
     return math.ceil((z + ndtri(POWER)) ** 2 * (2.0 + lift) / lift**2)
 
 
-def _mean_requests(claim: Claim, z: float) -> float:
+def _mean_requests(claim: Claim, z: float, share: float) -> float:
     """Requests when nothing is known of the spread but its bound: μ(B − μ) for 0 ≤ x ≤ B."""
     spread = claim.limit * max(claim.ceiling - claim.limit, 0.0)
-    return math.ceil((z + ndtri(POWER)) ** 2 * spread / (claim.limit / 3.0) ** 2)
+    return math.ceil((z + ndtri(POWER)) ** 2 * spread / (claim.limit * (1.0 - share)) ** 2)
 
 
 def _timed(plan: Plan, claim: Claim, need: Need, rate: float | None) -> Need:

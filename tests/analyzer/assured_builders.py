@@ -98,6 +98,7 @@ class World:
         self.document = document
         self.rng = np.random.default_rng(seed)
         self.requests = requests
+        self.timeouts = 0.0
         names = [version.name for version in document.versions]
         self.truth = {
             name: {"conversion": conversion, "errors": errors} | truth.get(name, {})
@@ -117,6 +118,8 @@ class World:
             own["conv"] += self.rng.binomial(n, truth["conversion"])
             own["err"] += self.rng.binomial(n, truth["errors"])
             slow = np.minimum(self.rng.lognormal(np.log(truth.get("ms", 100)), 0.8, n), 5000)
+            if self.timeouts:
+                slow = np.where(self.rng.random(n) < self.timeouts, 5000.0, 21.0)
             own["time"] += float(slow.sum())
             own["fast"] += int((slow <= 250).sum())
             own["within"] += int((slow <= 500).sum())

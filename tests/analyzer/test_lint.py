@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 from assured_builders import a_metric
-from test_mapping import an_example
+from test_mapping import EXAMPLES, an_example
 
 from crossfade.resources import admit
 from crossfade_analyzer.linting import RULES, lint
@@ -136,6 +136,21 @@ def test_a_count_as_reward_is_told_and_a_rate_is_not():
     )
     ratio = "sum(a_count{v='$name'}) / sum(b_count{v='$name'})"
     assert "count-as-reward" not in codes(a_linted(ratio, reward=True))
+
+
+def test_zero_for_absence_is_told_but_not_above_the_line():
+    one, all_ = "sum(e_count{v='$name'})", "sum(n_count{v='$name'})"
+    zero = " or on() vector(0)"
+    assert "absence-as-zero" in codes(a_linted(f"({one}{zero}) / ({all_}{zero})"))
+    assert "absence-as-zero" not in codes(a_linted(f"({one}{zero}) / ({all_})"))
+    assert "absence-as-zero" in codes(a_linted(f"{one}{zero}"), "warning")
+    assert "absence-as-zero" in codes(a_linted(f"{one}{zero}", type="Counter"), "info")
+
+
+@pytest.mark.parametrize("folder", sorted(p.name for p in EXAMPLES.iterdir() if p.is_dir()))
+def test_no_example_of_ours_has_an_error(folder):
+    if not folder.startswith("iris-"):  # those two are shipped with the seed's own mistakes
+        assert codes(lint(an_example(folder)), "error") == set()
 
 
 def test_a_ratio_without_its_sample_size_is_told():

@@ -73,8 +73,8 @@ def _counts_ok(operator: str, value: str) -> bool:
 def absence_as_zero(document: Document) -> Iterator[Finding]:
     """`or vector(0)` turns "no data" into "no errors" (decision-engine §7.8)."""
     for query in queries(document):
-        if not _VECTOR.search(query.text):
-            continue
+        if not _VECTOR.search(query.denominator or query.text):
+            continue  # above the line it only says that no error was seen yet
         ratio = query.divides or query.metric.kind_of_value == "Gauge"
         yield Finding(
             "absence-as-zero",

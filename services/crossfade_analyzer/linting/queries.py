@@ -42,6 +42,12 @@ class Query:
         )
 
     @property
+    def denominator(self) -> str:
+        """What stands below the line, where one series is divided by another."""
+        lines = list(_RATIO.finditer(self.text))
+        return self.text[lines[-1].start() :] if lines else ""
+
+    @property
     def scale(self) -> float:
         """By what the text multiplies its series: 1000, 0.001 or 1."""
         if _TIMES_1000.search(self.text):

@@ -1,8 +1,7 @@
 """Readings that nobody asks a back-end for: second moments put together from other readings.
 
-A second moment that is not measured has a bound: x² ≤ B·x for 0 ≤ x ≤ B (`upperBound`), and
-x² ≤ L·x for the requests that were within L (`histogram`). A larger second moment only makes a
-proof harder, so a bound is honest where an estimate would be a guess.
+A second moment that is not measured has a bound where the largest value possible is known. A
+larger one only makes a proof harder, so a bound is honest where an estimate would be a guess.
 """
 
 from __future__ import annotations
@@ -31,9 +30,12 @@ class SquaresOf:
 
 @dataclass(frozen=True, slots=True)
 class BoundOnSquares:
-    """A bound on Σx² from the sum, `most` (the largest value possible) and requests within `limit`.
+    """What Σx² is taken for where it is not read: of all that is possible, the worst at the limit.
 
-    `as_mean`: the sum is read as a mean per request. `within` and `limit` go together.
+    `most` is the largest value possible, `limit` the mean's upper limit, None where there is none.
+    A mean of exactly L has a variance of at most L(B − L) (Bhatia & Davis 2000). The engine scales
+    a variance to its limit by (L/μ)², so Σx² = B·S·μ/L gives it that variance, and B·S beyond L.
+    `within` counts requests within the limit and may tighten this.
     """
 
     key: str
@@ -42,7 +44,7 @@ class BoundOnSquares:
     most: float
     as_mean: bool = False
     within: str | None = None
-    limit: float = 0.0
+    limit: float | None = None
 
     def value(self, own: Mapping[str, float | None]) -> float | None:
         """The bound for one version, None while a part is missing."""
@@ -50,13 +52,20 @@ class BoundOnSquares:
         if total is None or n is None:
             return None
         total = total * n if self.as_mean else total
-        if self.within is None:
-            return self.most * total
+        bound = self.most * total
+        if self.limit is not None and n > 0.0:
+            bound *= min(total / (n * self.limit), 1.0)
+        if self.within is None or self.limit is None:
+            return bound
         inside = own.get(self.within)
-        if inside is None:
-            return None
-        beyond = min(total, self.most * max(n - inside, 0.0))
-        return self.limit * total + max(self.most - self.limit, 0.0) * beyond
+        return (
+            None if inside is None else min(bound, self._tight(self.limit, total, n - inside))
+        )
+
+    def _tight(self, limit: float, total: float, slow: float) -> float:
+        """x² ≤ L·x for requests within the limit, x² ≤ B·x for the slow ones."""
+        beyond = min(total, self.most * max(slow, 0.0))
+        return limit * total + max(self.most - limit, 0.0) * beyond
 
 
 Derived = SquaresOf | BoundOnSquares

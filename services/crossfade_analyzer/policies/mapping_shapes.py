@@ -144,8 +144,8 @@ def _squares(
         requests=n,
         most=most,
         as_mean=bool(counts.get("as_ratio")),
-        within=ask.refer("histogram") if ask.limit is not None else None,
-        limit=min(ask.limit or 0.0, most),
+        within=ask.refer("histogram"),
+        limit=ask.limit if ask.side == "upper" else None,
     )
 
 
