@@ -34,7 +34,6 @@ PHASES = (
     "completed",
 )
 OUTCOMES = ("promoted", "rolled-back", "inconclusive", "failed", "aborted")
-STANDINGS = ("proved", "held", "not-yet", "missed", "unknown")
 BUCKETS = (60.0, 300.0, 900.0, 3600.0, 4 * 3600.0, 24 * 3600.0, 3 * 86400.0, 7 * 86400.0)
 RUN = ["namespace", "experiment"]
 
@@ -174,7 +173,7 @@ def _judgements(runs: list[Run]) -> Iterator[Metric]:
     )
     verdicts = GaugeMetricFamily(
         "crossfade_objective_verdict",
-        "1 for the present standing of an objective.",
+        "1 at the present standing of an objective; the others are not there.",
         labels=[*RUN, "version", "metric", "verdict"],
     )
     best = GaugeMetricFamily(
@@ -191,8 +190,7 @@ def _judgements(runs: list[Run]) -> Iterator[Metric]:
             key = [*who, state.version, short(state.metric)]
             if state.margin is not None:
                 margins.add_metric(key, state.margin)
-            for standing in STANDINGS:
-                verdicts.add_metric([*key, standing], state.standing == standing)
+            verdicts.add_metric([*key, state.standing], 1)
         for entry in run.known.evidence:
             chance = entry.get("pBest", entry.get("p_best"))
             if isinstance(chance, int | float):
