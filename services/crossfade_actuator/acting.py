@@ -33,6 +33,10 @@ class TaskRunner(Protocol):
         """Strictly in order; the first failure ends it."""
         ...
 
+    async def abandon(self, action: str, tasks: Sequence[Task], context: Context) -> None:
+        """Stop whatever of an action goes on without us."""
+        ...
+
 
 @dataclass(frozen=True, slots=True)
 class Acting:
@@ -54,7 +58,11 @@ class Acting:
         work = self.runner.run(action, tasks, context, book)
         try:
             result = await self.leases.holding(state.uid, work, still_wanted)
-        except (Lost, Conflict):
+        except Lost:
+            if not await still_wanted():
+                await self.runner.abandon(action, tasks, context)
+            raise
+        except Conflict:
             raise
         except Permanent as error:
             return False, str(error)

@@ -13,14 +13,18 @@ import pytest
 import pytest_asyncio
 from aiohttp import web
 from tests.actuator.test_actions import Notes, a_context, a_task, bash
+from tests.actuator.test_tasks_interrupted import Run
 from tests.actuator.test_tasks_telling import TOKEN, Safe
 
+from crossfade.runtime.clock import utc_now
 from crossfade.settings import ClusterSettings
+from crossfade_actuator.acting import Acting
 from crossfade_actuator.actions.jobs import Jobs
 from crossfade_actuator.actions.manifests import Place, job_of, name_of
 from crossfade_actuator.actions.port import Errand, Means
 from crossfade_actuator.actions.runner import Runner
 from crossfade_actuator.api import KubernetesApi
+from crossfade_actuator.leases import Leases, Lost
 from crossfade_lab.cluster import ControlPlane
 from crossfade_lab.cluster.kubeconfigs import write_kubeconfig
 
@@ -276,13 +280,33 @@ async def test_a_job_that_is_gone_was_interrupted(stand):
     assert not outcomes[0].ok
 
 
-async def test_an_action_that_is_no_longer_wanted_takes_its_job_along(stand):
+async def test_an_actuator_that_stops_leaves_its_job_to_the_next(stand):
     stand.kubelet.working = False
-    running = asyncio.create_task(stand.ran(bash("sleep 600")))
+    running = asyncio.create_task(stand.ran(bash("echo 1")))
     while not await stand.named():
         await asyncio.sleep(0.01)
     running.cancel()
     await asyncio.gather(running, return_exceptions=True)
+    stand.kubelet.working = True
+    result, outcomes = await stand.ran(bash("echo 1"), notes=Notes(attempts={0: 1}))
+    assert (result.ok, outcomes[0].output) == (True, "1")
+    assert stand.kubelet.ran == [NAME]
+
+
+async def test_an_action_that_is_no_longer_wanted_takes_its_job_along(stand, monkeypatch):
+    monkeypatch.setattr("crossfade_actuator.leases.RENEW_SECONDS", 0.05)
+    stand.kubelet.working = False
+    run = await Run(bash("sleep 600")).begun()
+    leases = Leases(run.store, "a", utc_now)
+    acting = Acting(run.ledger, leases, Runner(stand.jobs))
+    running = asyncio.create_task(
+        acting.run(await run.ledger.load("u"), run.document, "finish")
+    )
+    while await stand.named() != [NAME]:
+        await asyncio.sleep(0.01)
+    await run.ledger.change("u", lambda now: replace(now, action=""))
+    with pytest.raises(Lost):
+        await running
     assert await stand.named() == []
 
 

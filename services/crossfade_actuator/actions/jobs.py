@@ -1,8 +1,8 @@
 """Tasks as Kubernetes Jobs: their own image, service account and deadline.
 
 A Job outlives a killed actuator. The next one finds it by its name, which names run, action and
-task, and follows it to its end; so a task runs once, whoever dies. An action that is no longer
-wanted takes its Job along.
+task, and follows it to its end; so a task runs once, whoever dies. Only `forget` deletes a Job:
+once its outcome is recorded, or nobody wants it any more.
 """
 
 from __future__ import annotations
@@ -69,9 +69,6 @@ class Jobs:
             return Outcome(
                 False, f"ended after {seconds:.0f} s: the Job did not say how it went"
             )
-        except asyncio.CancelledError:
-            await asyncio.shield(self.forget(errand))
-            raise
         except Permanent as error:
             await self.forget(errand)
             name = f"{self.place.namespace}/{name_of(errand)}"

@@ -74,6 +74,12 @@ class Runner:
                     return ActionResult(False, f"task {number}: {_last_line(outcome)}")
         return ActionResult(True)
 
+    async def abandon(self, action: str, tasks: Sequence[Task], context: Context) -> None:
+        """Stop what of an action outlives us: nobody wants it any more."""
+        for number in range(len(tasks)):
+            errand = Errand(context.uid, context.namespace, context.name, action, number)
+            await self.executor.forget(errand)
+
     async def _one(self, one: _Ready, attempt: Attempt, number: int, ledger: Ledger) -> Outcome:
         """One task from its intent to its recorded outcome."""
         began, errand = self.clock(), attempt.errand
@@ -100,11 +106,13 @@ class Runner:
 
     async def _given_up(self, one: _Ready, errand: Errand, number: int) -> str:
         """Why an interrupted task is not begun again; nothing where it is."""
-        if number == 1 or await self.executor.survives(errand):
+        if number == 1 or (number <= ATTEMPTS and not one.once):
+            return ""
+        if await self.executor.survives(errand):
             return ""
         if one.once:
             return "was interrupted, and says onInterrupted: fail"
-        return f"was interrupted {ATTEMPTS} times" if number > ATTEMPTS else ""
+        return f"was interrupted {ATTEMPTS} times"
 
     def _environment(
         self, action: str, context: Context, attempt: int, scratch: str
