@@ -28,18 +28,17 @@ def headline(known: Known) -> str:
     """Where the run stands, in a few words: the first line of every page and message."""
     if known.over:
         said = OUTCOMES.get(known.outcome or "", "ended")
-        return _capital(
-            said.format(winner=known.winner or known.recommended, baseline=known.baseline)
-        )
+        winner = known.winner or known.recommended
+        return _capital(said.format(winner=winner, baseline=known.baseline), known)
     if known.stage == "Waiting" and known.reason == "TargetBusy":
-        return _capital(known.message or f"waiting for {known.target or 'its target'}")
+        return _capital(known.message or f"waiting for {known.target or 'its target'}", known)
     if known.reason == NEEDS_APPROVAL:
-        return _capital(known.message or "needs approval")
+        return _capital(known.message or "needs approval", known)
     if known.reason == PAUSED and known.stage == "Running":
-        return _capital(known.message or "paused")
+        return _capital(known.message or "paused", known)
     if known.stage in STAGES:
-        return _capital(STAGES[known.stage])
-    return _capital(_running(known))
+        return _capital(STAGES[known.stage], known)
+    return _capital(_running(known), known)
 
 
 def _running(known: Known) -> str:
@@ -143,7 +142,7 @@ def _sentence(text: str) -> str:
     return text if text.endswith((".", "!", "?")) else f"{text}."
 
 
-def _capital(text: str) -> str:
-    # A version's name keeps its own spelling.
-    first = text.partition(" ")[0]
-    return text if any(c.isdigit() or c == "-" for c in first) else text[:1].upper() + text[1:]
+def _capital(text: str, known: Known) -> str:
+    """A sentence's first letter large, unless it begins with a version's name."""
+    own = text.startswith(known.versions) if known.versions else False
+    return text if own else text[:1].upper() + text[1:]

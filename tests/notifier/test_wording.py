@@ -1,0 +1,177 @@
+"""The sentences: every kind of run, every kind of news, in plain words with the numbers in them."""
+
+from datetime import UTC, datetime
+
+import pytest
+
+from crossfade.events import ActionOutcome, Assessment, Incident, StageChange, WeightChange
+from crossfade.telling import Known, Limit, Urgency, headline, iteration, learn, tell, why
+from crossfade.telling.known import Why
+from crossfade.telling.numbers import duration, number
+
+AT = datetime(2026, 1, 1, tzinfo=UTC)
+
+
+def a_run(**changes):
+    """An A/B run at its seventh look, all well."""
+    wanted = {
+        "uid": "u",
+        "namespace": "shop",
+        "name": "cart",
+        "policy": "iter8",
+        "stage": "Running",
+        "verdict": "continue",
+        "iteration": 7,
+        "of": 15,
+        "interval_seconds": 10,
+        "versions": ("old", "new"),
+        "objectives": (Limit(metric="m/error-rate", upper=0.01),),
+        "reward": "m/user-engagement",
+        "winner": "new",
+        "values": {
+            "m/user-engagement": {"old": 0.2, "new": 0.286},
+            "m/error-rate": {"old": 0.001, "new": 0.002},
+        },
+        "in_force": {"old": 40, "new": 60},
+        "asked": {"old": 30, "new": 70},
+    }
+    return Known(**(wanted | changes))
+
+
+@pytest.mark.parametrize(
+    ("changes", "sentence"),
+    [
+        ({}, "7/15: new earns 1.43× the engagement, all limits held, 60 → 70 %"),
+        (
+            {"asked": {"old": 40, "new": 60}},
+            "7/15: new earns 1.43× the engagement, all limits held, stays at 60 %",
+        ),
+        (
+            {"reward_low": True},
+            "7/15: new has 1.43× the engagement, all limits held, 60 → 70 %",
+        ),
+        (
+            {"values": {"m/user-engagement": {"old": 0.2, "new": 0.1},
+                        "m/error-rate": {"new": 0.02}}, "winner": "old"},
+            "7/15: new earns 0.50× the engagement, error rate of new is 0.02, "
+            "its limit ≤ 0.01, 60 → 70 %",
+        ),
+        (
+            {"values": {"m/user-engagement": {"old": 0.2}},
+             "absent": {"m/error-rate": {"new": "timeout"}}},
+            "7/15: the engagement of new is not known yet, error rate of new is not known "
+            "(timeout), 60 → 70 %",
+        ),
+        ({"reward": ""}, "7/15: all limits held, 60 → 70 %"),
+        ({"reward": "", "versions": ("old",), "in_force": {}, "asked": {}},
+         "7/15: all limits held"),
+        (
+            {"policy": "assured", "evidence": (
+                {"candidate": "new", "metric": "m/error-rate", "role": "objective",
+                 "upper": 0.01, "proved": False, "n": 208, "nMore": 91},)},
+            "7/15: new earns 1.43× the engagement, 0 of 1 limits proved, 60 → 70 %",
+        ),
+        (
+            {"versions": ("a", "b", "c"), "winner": "c", "reward": "",
+             "objectives": (), "in_force": {"a": 80, "b": 10, "c": 10},
+             "asked": {"a": 70, "b": 10, "c": 20}},
+            "7/15: a 70 : b 10 : c 20 %",
+        ),
+    ],
+)  # fmt: skip
+def test_an_iteration_is_one_sentence(changes, sentence):
+    assert iteration(a_run(**changes)) == sentence
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"stage": "Initializing", "verdict": ""}, "Starting"),
+        ({"verdict": "", "winner": None}, "Running; no look has been taken yet"),
+        ({}, "new is ahead"),
+        ({"winner": "old"}, "old is ahead"),
+        ({"winner": None}, "Nobody is ahead yet"),
+        ({"verdict": "no-data"}, "No data to judge by"),
+        ({"reason": "Paused", "message": "Paused by Ada"}, "Paused by Ada"),
+        ({"reason": "ApprovalNeeded", "message": "promotion needs approval"},
+         "Promotion needs approval"),
+        ({"stage": "Completed", "outcome": "promoted"}, "new is promoted"),
+        ({"stage": "Completed", "outcome": "rolled-back"}, "Rolled back to old"),
+        ({"stage": "Completed", "outcome": "inconclusive"},
+         "Inconclusive: old keeps the traffic"),
+        ({"stage": "Completed", "outcome": "failed"}, "Failed"),
+    ],
+)  # fmt: skip
+def test_a_headline_says_where_the_run_stands(changes, words):
+    assert headline(a_run(**changes)) == words
+
+
+def test_a_failure_gives_its_own_reason_not_the_last_verdicts():
+    failed = a_run(
+        stage="Completed",
+        outcome="failed",
+        message="Start actions failed: exit 1",
+        reasons=(Why(code="x", text="new is fine"),),
+    )
+
+    assert why(failed) == "Start actions failed: exit 1."
+
+
+@pytest.mark.parametrize(
+    ("event", "urgency", "text"),
+    [
+        (StageChange(uid="u", stage="Waiting", reason="TargetBusy", message="target iris is "
+                     "held by shop/x"), Urgency.PROGRESS, "target iris is held by shop/x"),
+        (StageChange(uid="u", stage="Running", reason="ApprovalNeeded", message="promotion "
+                     "needs approval"), Urgency.APPROVAL, "promotion needs approval"),
+        (StageChange(uid="u", stage="Running", reason="Paused", message="Paused by Ada"),
+         Urgency.TROUBLE, "Paused by Ada"),
+        (Incident(uid="u", what_happened="stale-data", text="p95 is stale"), Urgency.TROUBLE,
+         "p95 is stale"),
+        (Incident(uid="u", what_happened="stale-data", state="closed", text="p95 is fresh"),
+         Urgency.TROUBLE, "over: p95 is fresh"),
+        (WeightChange(uid="u", cause="rollback", observed={"old": 100, "new": 0}),
+         Urgency.PROGRESS, "all traffic moved back: old 100 : new 0"),
+        (WeightChange(uid="u", asked={"old": 30, "new": 70}, observed={"old": 40, "new": 60}),
+         Urgency.TROUBLE, "asked for old 30 : new 70, but old 40 : new 60 is in force"),
+        (ActionOutcome(uid="u", action="finish", task=1, ok=False, exit=2, output="a\nno rights"),
+         Urgency.TROUBLE, "task 1 of the finish action failed (exit 2): no rights"),
+    ],
+)  # fmt: skip
+def test_news_is_told_with_its_urgency(event, urgency, text):
+    told = tell(event, learn(a_run(iteration=0), event, AT))
+
+    assert (told.urgency, told.text) == (urgency, text)
+
+
+def test_an_assessment_that_moves_weights_leaves_the_word_to_the_change_that_follows():
+    moves = Assessment(
+        uid="u",
+        iteration=7,
+        split={"old": 30, "new": 70},
+        recommended="new",
+        verdict="continue",
+    )
+
+    assert tell(moves, learn(a_run(), moves, AT)) is None
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (None, "–"),
+        (0.0016, "0.0016"),
+        (1284.0, "1284"),
+        (12840.0, "12,840"),
+        (16.49999, "16.5"),
+    ],
+)
+def test_numbers_are_as_short_as_they_can_be(value, text):
+    assert number(value) == text
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"), [(0, "0 s"), (59, "59 s"), (150, "2 m 30 s"), (90_000, "1 d 1 h")]
+)
+def test_durations_name_their_two_largest_units(seconds, text):
+    assert duration(seconds) == text
