@@ -93,7 +93,7 @@ def explain(
 def rate_of(document: Document, samples: Iterable[MetricSample]) -> float | None:
     """Requests per second of all versions, from the last sample that counts them; None without."""
     plan = map_document(document).plan
-    key = plan.traffic_key if plan else None
+    key = (plan.traffic_key or "").partition("#")[0] if plan else None  # whatever was derived
     for sample in reversed(tuple(samples)):
         values = [sample.value(v.name, key) for v in document.versions] if key else []
         known = [value for value in values if value is not None]

@@ -101,6 +101,17 @@ def test_what_cannot_be_proved_names_the_field_that_would_change_it(spec, limit,
     assert found.blocks
 
 
+def test_a_gauge_is_weighted_by_requests_of_its_own_interval_only():
+    gauge = {"window": "interval", "sampleSize": "requests"}
+    assert only("plain", gauge, "5").claim.denominator is None
+    metrics = {"plain": gauge, "requests": {"type": "Counter", "window": "interval"}}
+    document = a_provable(({"metric": "plain", "upperLimit": "5"},), None, metrics=metrics)
+    mapping = map_document(document)
+    key = mapping.criteria[0].claim.denominator
+    readings = readings_of(World(document).sample(1), mapping.derived)
+    assert readings["c"][key] is None  # no request yet: no weight, no value
+
+
 def test_a_quantile_that_nobody_named_asks_which_one():
     spec = {"distribution": "quantile", "sampleSize": "requests", "histogram": "within"}
     assert only("tail", spec, "500").field == "params"

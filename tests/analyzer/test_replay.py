@@ -233,7 +233,7 @@ def test_explain_tells_needs_and_lacks():
 
 def test_explain_prints_the_table_of_shapes():
     told = invoked(explain, "--shapes").stdout
-    assert len(told.splitlines()) == 8
+    assert len(told.splitlines()) == 9
     assert "descriptive only" in told
 
 

@@ -29,6 +29,18 @@ class SquaresOf:
 
 
 @dataclass(frozen=True, slots=True)
+class SomeRequests:
+    """A number of requests, absent where it is 0: a value of nobody's requests weighs nothing."""
+
+    key: str
+    requests: str
+
+    def value(self, own: Mapping[str, float | None]) -> float | None:
+        """The number for one version, None where there were none."""
+        return own.get(self.requests) or None
+
+
+@dataclass(frozen=True, slots=True)
 class BoundOnSquares:
     """What Σx² is taken for where it is not read: of all that is possible, the worst at the limit.
 
@@ -68,7 +80,7 @@ class BoundOnSquares:
         return limit * total + max(self.most - limit, 0.0) * beyond
 
 
-Derived = SquaresOf | BoundOnSquares
+Derived = SquaresOf | SomeRequests | BoundOnSquares
 
 
 def readings_of(sample: MetricSample, derived: Sequence[Derived]) -> Readings:

@@ -13,7 +13,12 @@ from typing import Any
 from crossfade.resources.fields import number
 from crossfade_analyzer.inference import Claim
 from crossfade_analyzer.policies.mapping_asks import Ask
-from crossfade_analyzer.policies.mapping_readings import BoundOnSquares, Derived, SquaresOf
+from crossfade_analyzer.policies.mapping_readings import (
+    BoundOnSquares,
+    Derived,
+    SomeRequests,
+    SquaresOf,
+)
 
 
 class Lacking(Exception):
@@ -64,9 +69,13 @@ def _budget(ask: Ask) -> Made:
 
 
 def _gauge(ask: Ask) -> Made:
-    return Made(
-        Claim(kind="gauge", numerator=ask.key, denominator=ask.requests, **ask.common())
-    )
+    """Weighted by its requests where they are counted over the same interval."""
+    n = ask.requests
+    if n is None or ask.document.metric(n).spec.window != "interval":
+        return Made(Claim(kind="gauge", numerator=ask.key, **ask.common()))
+    some = SomeRequests(f"{n}#some", n)
+    claim = Claim(kind="gauge", numerator=ask.key, denominator=some.key, **ask.common())
+    return Made(claim, (some,))
 
 
 def _counts(ask: Ask) -> dict[str, Any]:
@@ -186,7 +195,18 @@ def _says(kind: str) -> Callable[[Ask], bool]:
     return lambda ask: ask.distribution == kind
 
 
+def _no_limit(ask: Ask) -> Made:
+    raise Lacking("upperLimit", "it has no limit and promises nothing")
+
+
 TABLE: tuple[Shape, ...] = (
+    Shape(
+        "objective without a limit",
+        "descriptive only",
+        "the value",
+        lambda ask: not ask.relative and ask.limit is None,
+        _no_limit,
+    ),
     Shape("Counter with an absolute limit", "budget", "the value", _is_budget, _budget),
     Shape(
         "window: interval, kind not said, or a mean without spread",
