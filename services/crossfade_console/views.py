@@ -40,10 +40,11 @@ def tone(known: Known) -> str:
         return tones.get(known.outcome or "", "warn")
     if known.troubles or known.verdict == "no-data" or known.reason == NEEDS_APPROVAL:
         return "warn"
-    candidates = (s for s in objective_states(known) if s.version in known.candidates)
-    if any(state.standing == "missed" for state in candidates):
-        return "bad"
-    return "good" if known.winner in known.candidates else "calm"
+    missing = {s.version for s in objective_states(known) if s.standing == "missed"}
+    ahead = known.winner in known.candidates
+    if missing & set(known.candidates):
+        return "warn" if ahead and known.winner not in missing else "bad"
+    return "good" if ahead else "calm"
 
 
 def row(run: Run) -> View:

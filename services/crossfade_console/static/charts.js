@@ -50,7 +50,8 @@ export const traffic = (Plotly, element, view, points, upto, incidents) => {
   const last = splits[splits.length - 1] || {};
   const present = new Date(Math.max(Date.now(), new Date(x[x.length - 1] || 0))).toISOString();
   const until = live ? [present] : [];   // what is in force holds until now
-  const stack = [...view.candidates, view.baseline].filter(Boolean);
+  const others = view.candidates.filter((v) => v !== view.focus && v !== view.baseline);
+  const stack = [...new Set([view.focus, ...others, view.baseline])].filter(Boolean);   // the dots belong to the lowest
   const traces = stack.map((version, n) => {
     const base = version === view.baseline && view.candidates.length > 0;
     const line = base ? colour("base") : n ? extra[(n - 1) % extra.length] : colour("accent");
