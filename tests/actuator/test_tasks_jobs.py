@@ -16,6 +16,8 @@ from tests.actuator.test_actions import Notes, a_context, a_task, bash
 from tests.actuator.test_tasks_interrupted import Run
 from tests.actuator.test_tasks_telling import TOKEN, Safe
 
+from crossfade.errors import NotFound
+from crossfade.resources import ObjectReference
 from crossfade.runtime.clock import utc_now
 from crossfade.settings import ClusterSettings
 from crossfade_actuator.acting import Acting
@@ -24,6 +26,7 @@ from crossfade_actuator.actions.manifests import Place, job_of, name_of
 from crossfade_actuator.actions.port import Errand, Means
 from crossfade_actuator.actions.runner import Runner
 from crossfade_actuator.api import KubernetesApi
+from crossfade_actuator.cluster import Cluster
 from crossfade_actuator.leases import Leases, Lost
 from crossfade_lab.cluster import ControlPlane
 from crossfade_lab.cluster.kubeconfigs import write_kubeconfig
@@ -368,6 +371,14 @@ async def test_the_real_api_server_takes_our_jobs(tmp_path):
         await mark(client, NAME, "Failed", message="Job has reached its limit")
         result = await running
         assert result.message == "task 0: BackoffLimitExceeded: Job has reached its limit"
+        # Discovery and Secrets as the real server gives them.
+        cluster = Cluster(api, api)
+        for kind in ("ns", "Namespace", "namespaces"):
+            found = await cluster.find(ObjectReference(kind=kind, name="jobs"))
+            assert found["metadata"]["name"] == "jobs"
+        with pytest.raises(NotFound, match=r'deployments\.apps "x" not found'):
+            await cluster.find(ObjectReference(kind="deploy", name="x", namespace="jobs"))
+        assert TOKEN in (await cluster.get_secret("jobs", NAME))["argument-2"]
         left = await client.request("GET", JOBS)
         assert [j["metadata"]["name"] for j in left.body["items"]] == []
         await api.close()

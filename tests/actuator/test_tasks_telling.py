@@ -310,6 +310,18 @@ async def test_a_run_script_reads_its_secret_and_never_prints_it(office):
     assert outcomes[0].output == "<***>"
 
 
+async def test_no_command_line_shows_a_secret(office):
+    script = (
+        "shown=@< .Secret `token` >@; tr '\\0' ' ' </proc/$$/cmdline; env; "
+        "set -- $shown; test ${#1} = 17 && exit 3"
+    )
+    _, outcomes = await told(office, a_task(run=script, **{"with": {"secret": "mine"}}))
+    assert outcomes[0].exit == 3
+    assert "bash -c script=$CROSSFADE_SCRIPT; unset" in outcomes[0].output
+    assert "***" not in outcomes[0].output
+    assert TOKEN not in outcomes[0].output
+
+
 @pytest.mark.parametrize(
     ("secret", "said"),
     [

@@ -18,6 +18,8 @@ CHUNK = 1 << 14
 SWEEP = 'read -r _; kill -s KILL -- "-$1"'
 """Ends a process group once our end of the pipe is closed, which our death does too."""
 
+FROM_ENVIRONMENT = 'script=$CROSSFADE_SCRIPT; unset CROSSFADE_SCRIPT; eval "$script"'
+
 
 @dataclass(frozen=True, slots=True)
 class Processes:
@@ -41,6 +43,7 @@ class Processes:
         errand: Errand | None = None,
     ) -> Outcome:
         """The exit code and the tail of standard output and error, merged."""
+        argv, environment = _out_of_sight(argv, environment, errand)
         program = shutil.which(argv[0], path=environment.get("PATH"))
         if program is None:
             raise TaskFailed(f"no program {argv[0]} on PATH {environment.get('PATH')}")
@@ -59,6 +62,16 @@ class Processes:
                 # Cancelled, late, or with children of its own: nothing of it stays behind.
                 await children.end(child)
                 children.end_group(child)
+
+
+def _out_of_sight(
+    argv: Sequence[str], environment: Mapping[str, str], errand: Errand | None
+) -> tuple[Sequence[str], Mapping[str, str]]:
+    """A script that shows a secret goes by the environment: anybody may read a command line."""
+    secrets = errand.secrets if errand is not None else ()
+    if len(argv) != 3 or argv[1] != "-c" or not any(s and s in argv[2] for s in secrets):
+        return argv, environment
+    return (argv[0], "-c", FROM_ENVIRONMENT), {**environment, "CROSSFADE_SCRIPT": argv[2]}
 
 
 @asynccontextmanager
