@@ -113,7 +113,7 @@ def test_a_trial_reading_that_cannot_work_ends_the_run_with_the_field():
 def test_unreadable_weights_end_the_run():
     state = step(step(a_run(), facts.Acquired(1.0)), facts.TrialRead(2.0))
     state = step(state, facts.WeightsRead(3.0, fault="traffic is not found"))
-    told = "Specification of version weightObjRef invalid: traffic is not found"
+    told = "Specification of version weightObjectRef invalid: traffic is not found"
     assert conditions(state)["Failed"] == (True, "InvalidExperiment", told)
 
 

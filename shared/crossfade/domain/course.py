@@ -76,7 +76,7 @@ def after_trial(state: RunState, fact: TrialRead) -> RunState:
 def after_weighing(state: RunState, fact: WeightsRead) -> RunState:
     """The split as found is said; then the run runs, or waits at its first gate."""
     if fact.fault:
-        told = f"Specification of version weightObjRef invalid: {fact.fault}"
+        told = f"Specification of version weightObjectRef invalid: {fact.fault}"
         return fail(state, "InvalidExperiment", told, fact.at)
     found = replace(state, observed=fact.split, recommended=state.plan.baseline)
     found = found.saying(
