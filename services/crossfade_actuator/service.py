@@ -53,7 +53,7 @@ log = logging.getLogger(__name__)
 
 SILENT_AFTER = 2.0
 """Intervals without an assessment after which the clock is set again."""
-METRIC_GRACE = 5
+METRIC_GRACE = 20
 """Deliveries that a start waits for Metrics which are applied a moment after it."""
 
 

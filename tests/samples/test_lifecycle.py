@@ -112,7 +112,7 @@ async def failed(world, experiment):
 async def metrics_that_come_a_moment_after_their_experiment_are_found(world):
     await world.cluster.apply(a_rule("late"))
     uid = await world.create(an_experiment("late"))
-    await asyncio.sleep(0.4)
+    await asyncio.sleep(2.0)
     await world.cluster.apply(a_metric("late"))
 
     ended = await world.ended("canary", uid, "late")
