@@ -12,6 +12,7 @@ import pytest
 
 from crossfade.errors import Missing
 from crossfade.events import CATALOGUE, subjects
+from crossfade.runtime import children
 from crossfade.runtime.bootstrap import bootstrap
 from crossfade.runtime.commanding import NatsCommander
 from crossfade.runtime.stores import NatsStore
@@ -115,9 +116,8 @@ async def guarded(tmp_path, server, root):
     text = text.replace("http: 0.0.0.0:8222", "http: 127.0.0.1:-1")
     text = text.replace("store_dir: /data", f'store_dir: "{tmp_path}/store"')
     (tmp_path / "nats.conf").write_text(text)
-    child = await asyncio.create_subprocess_exec(
-        server,
-        *("-c", str(tmp_path / "nats.conf"), "-l", str(tmp_path / "log")),
+    child = await children.spawn(
+        [str(server), "-c", str(tmp_path / "nats.conf"), "-l", str(tmp_path / "log")],
         env=ENVIRONMENT,
         stdout=asyncio.subprocess.DEVNULL,
     )
@@ -125,8 +125,7 @@ async def guarded(tmp_path, server, root):
         address = await ports(tmp_path)
         yield lambda user: f"nats://{user}:secret-of-{user}@{address}"
     finally:
-        child.terminate()
-        await asyncio.wait_for(child.wait(), 10)
+        await children.end(child)
 
 
 async def ports(folder):
