@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import binascii
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -10,6 +11,7 @@ from typing import Any
 
 from crossfade.errors import Conflict, Malformed, NotFound
 from crossfade.resources import ObjectReference
+from crossfade.runtime.secret_files import text_of
 from crossfade_actuator.api import JSON_PATCH, MERGE_PATCH, KubernetesApi
 from crossfade_actuator.kinds import Kinds
 
@@ -198,9 +200,9 @@ class Cluster:
 
 def _decoded(where: str, key: str, value: str) -> str:
     try:
-        return base64.b64decode(value).decode().removesuffix("\n")
-    except ValueError as error:
-        raise Malformed(f"{where}: key {key} is not text") from error
+        return text_of(where, key, base64.b64decode(value, validate=True))
+    except binascii.Error as error:
+        raise Malformed(f"{where}: key {key} is not base64") from error
 
 
 def _root(api_version: str) -> str:

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from crossfade.errors import FieldError, Malformed
 from crossfade.events import subjects
 from crossfade.runtime.clock import utc_now
 from crossfade.runtime.connecting import Connection
 from crossfade.runtime.publishing import NatsPublisher
 from crossfade.runtime.runs import Runs
+from crossfade.runtime.secret_files import DirectorySecrets
 from crossfade.runtime.stores import NatsStore
 from crossfade.runtime.topology import KEPT_DAYS
 from crossfade.settings import Settings, variable
 from crossfade_actuator.acting import Acting
 from crossfade_actuator.actions.jobs import Jobs
 from crossfade_actuator.actions.manifests import Place
-from crossfade_actuator.actions.port import Executor, Means
+from crossfade_actuator.actions.port import Executor, Means, SecretFiles
 from crossfade_actuator.actions.processes import Off, Processes
 from crossfade_actuator.actions.runner import Runner
 from crossfade_actuator.admission import Admission
@@ -42,7 +45,7 @@ def put_together(settings: Settings, opened: Connection, owner: str) -> Actuator
         executor,
         settings.actuator.action_seconds,
         settings.cluster.kubeconfig,
-        means=_means(settings, cluster),
+        means=means_of(settings, cluster),
     )
     converger = Converger(
         ledger,
@@ -82,12 +85,16 @@ def _executor(settings: Settings, cluster: Cluster | None) -> Executor:
     return Jobs(cluster.api, place)
 
 
-def _means(settings: Settings, cluster: Cluster | None) -> Means:
+def means_of(settings: Settings, cluster: Cluster | None) -> Means:
     """What tasks may use: the cluster's objects and secrets, Slack's and GitHub's addresses."""
-    slack, github = settings.actuator.slack_api, settings.actuator.github_api
-    if cluster is None:
-        return Means(slack_api=slack, github_api=github)
-    return Means(cluster, cluster, slack, github)
+    wanted = settings.actuator
+    means = Means(slack_api=wanted.slack_api, github_api=wanted.github_api)
+    if cluster is not None:
+        means = replace(means, objects=cluster, secrets=cluster)
+    if wanted.secrets_directory is not None:
+        files = SecretFiles(DirectorySecrets(wanted.secrets_directory))
+        means = replace(means, secrets=files)
+    return means
 
 
 def _cluster(settings: Settings) -> Cluster | None:

@@ -11,11 +11,13 @@ import base64
 import binascii
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 from time import monotonic
 from typing import Any, Protocol
 
 from crossfade.errors import Forbidden, Malformed, NotFound, Unreachable
+from crossfade.runtime.secret_files import DirectorySecrets, text_of
+
+__all__ = ["DirectorySecrets", "KeptSecrets", "KubernetesSecrets", "NoSecrets", "SecretSource"]
 
 KEPT_SECONDS = 10.0
 KEPT = 1024
@@ -42,31 +44,6 @@ class NoSecrets:
             f"secret {namespace}/{name}: there is no cluster and no folder of secrets; "
             "CROSSFADE_COLLECTOR__SECRETS_DIRECTORY names one"
         )
-
-
-@dataclass(frozen=True, slots=True)
-class DirectorySecrets:
-    """Files `<directory>/<namespace>/<name>/<key>`; one final line break is not part of a value."""
-
-    directory: Path
-
-    async def secret(self, namespace: str, name: str) -> Secret:
-        """The files of that folder. Raises NotFound, Forbidden or Malformed."""
-        return await asyncio.to_thread(self._read, namespace, name)
-
-    def _read(self, namespace: str, name: str) -> Secret:
-        where = f"secret {namespace}/{name}"
-        if not all(_is_one_step(part) for part in (namespace, name)):
-            raise Malformed(f"{where}: a namespace and a name are Kubernetes names")
-        folder = self.directory / namespace / name
-        try:
-            # Kubernetes mounts secrets with hidden entries beside the keys.
-            files = [f for f in folder.iterdir() if f.is_file() and f.name[0] != "."]
-            return {f.name: _text(where, f.name, f.read_bytes()) for f in files}
-        except FileNotFoundError as error:
-            raise NotFound(f"{where} does not exist: no folder {folder}") from error
-        except OSError as error:
-            raise Forbidden(f"{where} cannot be read: {error.strerror}") from error
 
 
 @dataclass(slots=True)
@@ -141,10 +118,6 @@ class KeptSecrets:
             self.kept.pop(next(iter(self.kept)))
 
 
-def _is_one_step(part: str) -> bool:
-    return bool(part) and part not in (".", "..") and not set(part) & {"/", "\\", "\0"}
-
-
 def _translated(where: str, status: int) -> Exception:
     if status == 404:
         return NotFound(f"{where} does not exist")
@@ -155,13 +128,6 @@ def _translated(where: str, status: int) -> Exception:
 
 def _decoded(where: str, key: str, value: str) -> str:
     try:
-        return _text(where, key, base64.b64decode(value, validate=True))
+        return text_of(where, key, base64.b64decode(value, validate=True))
     except binascii.Error as error:
         raise Malformed(f"{where}: key {key} is not base64") from error
-
-
-def _text(where: str, key: str, raw: bytes) -> str:
-    try:
-        return raw.decode().removesuffix("\n").removesuffix("\r")
-    except UnicodeDecodeError as error:
-        raise Malformed(f"{where}: key {key} is not text") from error

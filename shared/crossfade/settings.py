@@ -114,6 +114,8 @@ class ActuatorSettings(Section):
     """The namespace of those Jobs."""
     handler_service_account: str = "crossfade-handler"
     """The service account of those Jobs."""
+    secrets_directory: Path | None = None
+    """A folder `<namespace>/<name>/<key>` of secrets that tasks name, in place of the cluster's."""
     slack_api: str = "https://slack.com/api/"
     """Where the task `notification/slack` finds Slack's Web API."""
     github_api: str = "https://api.github.com"

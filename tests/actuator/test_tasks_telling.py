@@ -12,9 +12,11 @@ from aiohttp import web
 from tests.actuator.test_actions import Notes, a_context, a_task
 
 from crossfade.errors import NotFound
+from crossfade.settings import ActuatorSettings, Settings
 from crossfade_actuator.actions.port import Means
 from crossfade_actuator.actions.processes import Off, Processes
 from crossfade_actuator.actions.runner import Runner
+from crossfade_cli.actuating import means_of
 
 TOKEN = "very-secret-token"
 
@@ -308,6 +310,20 @@ async def test_a_run_script_reads_its_secret_and_never_prints_it(office):
     result, outcomes = await told(office, task)
     assert result.ok, result.message
     assert outcomes[0].output == "<***>"
+
+
+async def test_without_a_cluster_secrets_are_files(office, tmp_path):
+    (tmp_path / "ns/mine").mkdir(parents=True)
+    (tmp_path / "ns/mine/token").write_text(TOKEN + "\n")
+    settings = Settings(actuator=ActuatorSettings(secrets_directory=tmp_path))
+    task = a_task(
+        run="test @< .Secret `token` >@ = very-secret-token", **{"with": {"secret": "mine"}}
+    )
+    for means, ok in ((means_of(settings, None), True), (means_of(Settings(), None), False)):
+        runner = Runner(Processes(), 20.0, means=means)
+        result = await runner.run("finish", [task], a_context(), Notes())
+        assert result.ok is ok, result.message
+    assert "CROSSFADE_ACTUATOR__SECRETS_DIRECTORY names one" in result.message
 
 
 async def test_no_command_line_shows_a_secret(office):

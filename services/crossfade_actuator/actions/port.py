@@ -9,6 +9,7 @@ from typing import Any, Protocol
 from crossfade.errors import CrossfadeError, Permanent
 from crossfade.events import ActionOutcome
 from crossfade.resources import ObjectReference
+from crossfade.runtime.secret_files import DirectorySecrets
 from crossfade_actuator.actions.context import Context
 
 
@@ -119,7 +120,21 @@ class NoCluster:
 
     async def get_secret(self, namespace: str, name: str) -> Mapping[str, str]:
         """Raises TaskFailed."""
-        raise TaskFailed(f"secret {namespace}/{name}: there is no cluster to read it from")
+        raise TaskFailed(
+            f"secret {namespace}/{name}: there is no cluster and no folder of secrets; "
+            "CROSSFADE_ACTUATOR__SECRETS_DIRECTORY names one"
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class SecretFiles:
+    """Secrets in a folder, in place of a cluster's."""
+
+    files: DirectorySecrets
+
+    async def get_secret(self, namespace: str, name: str) -> Mapping[str, str]:
+        """The files of a Secret's folder. Raises NotFound, Forbidden, Malformed."""
+        return await self.files.secret(namespace, name)
 
 
 _NO_CLUSTER = NoCluster()
