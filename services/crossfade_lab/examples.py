@@ -78,16 +78,16 @@ class Example:
     ) -> dict[str, Any]:
         """The Experiment; as written but for the promote addresses and what is asked here.
 
-        `corrected` has limits that can bind; it goes with the corrected metrics.
+        `corrected` has limits that can bind, `assured` such that its load can prove; both go with
+        the corrected metrics.
         """
-        (document,) = read([self.folder / f"experiment{_suffix(corrected)}.yaml"])
+        suffix = "-assured" if policy == "assured" else _suffix(corrected)
+        (document,) = read([self.folder / f"experiment{suffix}.yaml"])
         document["metadata"]["namespace"] = namespace
         spec = document["spec"]
         spec["duration"]["intervalSeconds"] = interval_seconds
         if iterations is not None:
             spec["duration"]["iterationsPerLoop"] = iterations
-        if policy != "iter8":
-            spec["decision"] = {"policy": policy}
         info = spec["versionInfo"]
         for version in (info["baseline"], *info["candidates"]):
             version["variables"] = [_moved(each, promote_url) for each in version["variables"]]

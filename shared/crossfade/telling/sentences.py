@@ -105,9 +105,19 @@ def limits(known: Known) -> str:
     if not proving(known):
         return "all limits held"
     if waiting:
-        return f"{len(states) - len(waiting)} of {len(states)} limits proved"
+        return f"{len(states) - len(waiting)} of {len(states)} limits proved{_slowest(waiting)}"
     proved = all(s.standing == "proved" for s in states)
     return "all limits proved" if proved else "all limits held"
+
+
+def _slowest(waiting: list[ObjectiveState]) -> str:
+    """How far the slowest proof is, where it is known how many requests it needs."""
+    counted = [(s.have / s.need, s) for s in waiting if s.have is not None and s.need]
+    if not counted:
+        return " so far"
+    _, slowest = min(counted, key=lambda pair: pair[0])
+    have, need = f"{slowest.have:,.0f}", f"{slowest.need:,.0f}"
+    return f" ({spoken(slowest.metric)}: {have} of {need} requests)"
 
 
 def _some(states: list[ObjectiveState]) -> str:
