@@ -69,7 +69,8 @@ def a_run(**changes):
             {"policy": "assured", "evidence": (
                 {"candidate": "new", "metric": "m/error-rate", "role": "objective",
                  "upper": 0.01, "proved": False, "n": 208, "nMore": 91},)},
-            "7/15: new earns 1.43× the engagement, 0 of 1 limits proved (error rate: 208 of 299 requests), 60 → 70 %",
+            "7/15: new earns 1.43× the engagement, 0 of 1 limits proved "
+            "(error rate: 208 of 299 requests), 60 → 70 %",
         ),
         (
             {"versions": ("a", "b", "c"), "winner": "c", "reward": "",
