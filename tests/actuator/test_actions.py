@@ -350,3 +350,37 @@ async def test_a_lease_that_somebody_took_over_ends_the_work(monkeypatch):
 
     with pytest.raises((Lost, Conflict)):
         await leases(store, "a").holding("u", work(), yes)
+
+
+async def test_a_killed_actuators_task_leaves_no_folder_behind(tmp_path):
+    """What `finally` clears away is cleared away by the sweeper where nothing runs any more."""
+    scratch = tmp_path / "scratch"
+    scratch.mkdir()
+    told = tmp_path / "told"
+    program = f"""
+import asyncio, os, signal
+from crossfade_actuator.actions.processes import Processes
+
+async def main():
+    script = 'touch $HOME/kept $SCRATCH_DIR/kept; echo $HOME > {told}; sleep 600'
+    environment = {{"PATH": "/usr/bin:/bin", "SCRATCH_DIR": "{scratch}"}}
+    work = asyncio.ensure_future(Processes().execute(["bash", "-c", script], environment, 60))
+    while not os.path.exists("{told}") or not open("{told}").read().strip():
+        await asyncio.sleep(0.02)
+    await asyncio.sleep(0.2)
+    os.kill(os.getpid(), signal.SIGKILL)
+
+asyncio.run(main())
+"""
+    actuator = await asyncio.create_subprocess_exec(sys.executable, "-c", program)
+    await asyncio.wait_for(actuator.wait(), 20)
+    folders = [told.read_text().strip(), str(scratch)]
+    for _ in range(100):
+        if not standing(folders):
+            break
+        await asyncio.sleep(0.05)
+    assert standing(folders) == []
+
+
+def standing(folders):
+    return [folder for folder in folders if Path(folder).exists()]

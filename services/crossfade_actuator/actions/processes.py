@@ -15,8 +15,11 @@ from crossfade_actuator.actions.port import Errand, Outcome, TaskFailed
 
 TAIL = 4000
 CHUNK = 1 << 14
-SWEEP = 'read -r _; kill -s KILL -- "-$1"'
-"""Ends a process group once our end of the pipe is closed, which our death does too."""
+SWEEP = 'read -r _; kill -s KILL -- "-$1"; shift; exec /bin/rm -rf -- "$@"'
+"""Ends a process group and removes its folders once our end of the pipe is closed.
+
+Our death closes it too: what `finally` would have cleared away is cleared away then.
+"""
 
 FROM_ENVIRONMENT = 'script=$CROSSFADE_SCRIPT; unset CROSSFADE_SCRIPT; eval "$script"'
 
@@ -56,7 +59,7 @@ class Processes:
                 stderr=asyncio.subprocess.STDOUT,
             )
             try:
-                async with _swept(child):
+                async with _swept(child, home, *_scratch(environment)):
                     return await _followed(child, seconds)
             finally:
                 # Cancelled, late, or with children of its own: nothing of it stays behind.
@@ -74,11 +77,16 @@ def _out_of_sight(
     return (argv[0], "-c", FROM_ENVIRONMENT), {**environment, "CROSSFADE_SCRIPT": argv[2]}
 
 
+def _scratch(environment: Mapping[str, str]) -> tuple[str, ...]:
+    """The action's folder: an attempt that follows our death begins with one of its own."""
+    return (environment["SCRATCH_DIR"],) if "SCRATCH_DIR" in environment else ()
+
+
 @asynccontextmanager
-async def _swept(child: asyncio.subprocess.Process) -> AsyncIterator[None]:
+async def _swept(child: asyncio.subprocess.Process, *folders: str) -> AsyncIterator[None]:
     """Let the child's own children die with us as well: the kernel kills the child only."""
     sweeper = await asyncio.create_subprocess_exec(
-        *("/bin/sh", "-c", SWEEP, "crossfade-sweeper", str(child.pid)),
+        *("/bin/sh", "-c", SWEEP, "crossfade-sweeper", str(child.pid), *folders),
         env={},
         stdin=asyncio.subprocess.PIPE,
         stdout=asyncio.subprocess.DEVNULL,
