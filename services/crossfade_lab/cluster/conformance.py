@@ -65,6 +65,8 @@ async def play(client: Client, script: Sequence[Step], namespace: str) -> list[d
     told = []
     for step in script:
         answer = await _asked(client, step, variables)
+        if "follows" in step:
+            answer = await _caught_up(client, step, variables, answer)
         variables |= {
             name: str(_at(answer.body, at)) for name, at in step.get("save", {}).items()
         }
@@ -87,6 +89,19 @@ async def _asked(client: Client, step: Step, variables: Mapping[str, str]) -> An
     return await client.request(
         method, path, body, content_type=_TYPES.get(sort, sort), accept=accept
     )
+
+
+async def _caught_up(
+    client: Client, step: Step, variables: Mapping[str, str], answer: Answer
+) -> Answer:
+    """The answer of a cache once it lists what the path that it `follows` lists."""
+    stored = await client.request("GET", Template(step["follows"]).substitute(variables))
+    for _ in range(100):
+        if answer.body.get("items") == stored.body.get("items"):
+            break
+        await asyncio.sleep(0.05)
+        answer = await _asked(client, step, variables)
+    return answer
 
 
 async def _until_served(client: Client, path: str) -> Answer:
