@@ -14,21 +14,15 @@ from rich.table import Table
 from rich.text import Text
 
 from crossfade.runtime.logs import extras
-from crossfade.telling import Known, ObjectiveState, objective_states
-from crossfade.telling.numbers import number, spoken
+from crossfade.telling import Known
+from crossfade.telling.numbers import number
+from crossfade_cli.numbers import numbers
 from crossfade_lab.load import Load
 
 __all__ = ["LiveScreen", "PlainScreen", "Screen", "a_screen"]
 
 BAR = 40
 COLOURS = ("cyan", "green", "magenta", "yellow")
-MARKS = {
-    "proved": ("✓", "green"),
-    "held": ("✓", "green"),
-    "not-yet": ("…", "yellow"),
-    "missed": ("✗", "red"),
-    "unknown": ("?", "dim"),
-}
 
 
 class Screen(Protocol):
@@ -134,7 +128,7 @@ class LiveScreen:
         parts: list[RenderableType] = [Text()]
         if known is not None and known.versions:
             parts += [Rule(_title(known, datetime.now(UTC)), align="left", style="dim")]
-            parts += [_splits(known), Text(), _numbers(known)]
+            parts += [_splits(known), Text(), numbers(known, indent="", shown=_plain)]
         if self._load is not None:
             parts += [Text(), _requests(self._load)]
         return Group(*parts)
@@ -181,33 +175,6 @@ def _splits(known: Known) -> Table:
 
 def _colours(versions: Sequence[str]) -> Iterator[str]:
     return (COLOURS[at % len(COLOURS)] for at, _ in enumerate(versions))
-
-
-def _numbers(known: Known) -> Table:
-    table = Table.grid(padding=(0, 3))
-    states = {(s.metric, s.version): s for s in objective_states(known)}
-    table.add_row("", *(Text(v, "bold", justify="right") for v in known.versions))
-    for limit in known.objectives:
-        cells = [states[limit.metric, version] for version in known.versions]
-        label = Text.assemble(spoken(limit.metric), (f" {cells[0].limit}", "dim"))
-        table.add_row(label, *(_objective(cell) for cell in cells))
-    if known.reward:
-        better = "low" if known.reward_low else "high"
-        label = Text.assemble(spoken(known.reward), (f" ({better} is better)", "dim"))
-        table.add_row(label, *_rewards(known))
-    return table
-
-
-def _objective(state: ObjectiveState) -> Text:
-    mark, colour = MARKS[state.standing]
-    return Text.assemble(f"{_plain(state.value)} ", (mark, colour), justify="right")
-
-
-def _rewards(known: Known) -> Iterator[Text]:
-    for version in known.versions:
-        value = known.value(known.reward, version)
-        star = ("★", "yellow") if version == known.winner else (" ", "")
-        yield Text.assemble(f"{_plain(value)} ", star, justify="right")
 
 
 def _plain(value: float | None) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from rich.table import Table
 from rich.text import Text
@@ -35,29 +35,33 @@ def bars(
     return table
 
 
-def numbers(known: Known) -> Table:
-    """Objectives and reward by version, as of the latest sample."""
+def numbers(
+    known: Known, *, indent: str = "  ", shown: Callable[[float | None], str] = number
+) -> Table:
+    """Objectives and reward by version, as of the latest sample; `shown` writes a value."""
     table = Table.grid(padding=(0, 3))
     states = {(s.metric, s.version): s for s in objective_states(known)}
     table.add_row("", *(Text(v, "bold", justify="right") for v in known.versions))
     for limit in known.objectives:
         cells = [states[limit.metric, version] for version in known.versions]
-        label = Text.assemble(f"  {spoken(limit.metric)}", (f" {cells[0].limit}", "dim"))
-        table.add_row(label, *(_objective(cell) for cell in cells))
+        label = Text.assemble(f"{indent}{spoken(limit.metric)}", (f" {cells[0].limit}", "dim"))
+        table.add_row(label, *(_objective(cell, shown) for cell in cells))
     if known.reward:
         better = "low" if known.reward_low else "high"
-        label = Text.assemble(f"  {spoken(known.reward)}", (f" ({better} is better)", "dim"))
-        table.add_row(label, *_rewards(known))
+        label = Text.assemble(
+            f"{indent}{spoken(known.reward)}", (f" ({better} is better)", "dim")
+        )
+        table.add_row(label, *_rewards(known, shown))
     return table
 
 
-def _objective(state: ObjectiveState) -> Text:
+def _objective(state: ObjectiveState, shown: Callable[[float | None], str]) -> Text:
     mark, colour = MARKS[state.standing]
-    return Text.assemble(f"{number(state.value)} ", (mark, colour), justify="right")
+    return Text.assemble(f"{shown(state.value)} ", (mark, colour), justify="right")
 
 
-def _rewards(known: Known) -> Iterator[Text]:
+def _rewards(known: Known, shown: Callable[[float | None], str]) -> Iterator[Text]:
     for version in known.versions:
         value = known.value(known.reward, version)
         star = ("★", "yellow") if version == known.winner else (" ", "")
-        yield Text.assemble(f"{number(value)} ", star, justify="right")
+        yield Text.assemble(f"{shown(value)} ", star, justify="right")
