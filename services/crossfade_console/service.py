@@ -89,6 +89,8 @@ class Console:
         self.ready.caught_up.clear()
         waiting = asyncio.create_task(self._excuse_an_empty_log())
         try:
+            if await self._nothing_yet():
+                self.ready.caught_up.set()
             count, present = 0, 1
             async for logged in self.log.follow():
                 self.projection.take(logged)
@@ -149,6 +151,11 @@ class Console:
         self.ready.port = runner.addresses[0][1]
         self.ready.listening.set()
         log.info("the console listens", extra={"url": self.url})
+
+    async def _nothing_yet(self) -> bool:
+        async for _ in self.log.follow(live=False):
+            return False
+        return True
 
     async def _excuse_an_empty_log(self) -> None:
         await asyncio.sleep(EMPTY_LOG_SECONDS)

@@ -145,6 +145,21 @@ async def test_a_thousand_experiments_are_listed_and_filtered_without_lag(
     assert loaded < 5000
 
 
+async def test_a_page_opened_too_early_says_what_will_come_and_becomes_the_live_one(
+    browser, console, tell, run
+):
+    await browser.go(console.url + PAGE)
+    waited = await browser.value("performance.getEntriesByType('navigation')[0].duration")
+    said = await browser.value("document.querySelector('main').textContent")
+    await tell(IrisRun(name="another", uid="uid-2").events(upto=1))
+    await tell(run.events(upto=1))
+    await browser.until(DRAWN)
+
+    assert waited < 1500  # an empty log is no log that is still being read
+    assert f"{NAMESPACE}/{NAME} has not begun" in said
+    browser.complaints[:] = [c for c in browser.complaints if "404" not in c]
+
+
 async def test_a_lost_connection_is_said_and_mended(browser, make, tell, run, run_console):
     console = make()
     async with run_console(console):
