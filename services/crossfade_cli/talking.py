@@ -96,7 +96,7 @@ async def _open(opened: Connection) -> None:
         opening.cancel()
         where = without_secrets(opened.settings.url)
         raise Unreachable(
-            f"the broker at {where} does not let us in: is the token in CROSSFADE_BUS__URL right?"
+            f"the broker at {where} listens, but there is no connection: {opened.said}"
         )
     await opening
 

@@ -31,7 +31,19 @@ class BusSettings(Section):
     """Where the broker is and what it keeps."""
 
     url: str = "nats://127.0.0.1:4222"
-    """NATS URLs, separated by commas; `nats://token@host:port` carries a token."""
+    """NATS URLs, separated by commas; `nats://token@host:port` carries a token, `tls://…` asks
+    for TLS."""
+    ca_file: Path | None = None
+    """Certificates of the authority that signed the broker's; absent means the machine's."""
+    certificate_file: Path | None = None
+    """The client's certificate for mutual TLS, in PEM, with its key or beside `key_file`."""
+    key_file: Path | None = None
+    """The key of `certificate_file`."""
+    tls_first: bool = False
+    """TLS before the broker's greeting, so that nobody between can talk a client out of it;
+    the broker needs `handshake_first`."""
+    credentials_file: Path | None = None
+    """A user's `.creds` file (JWT and seed), or the seed of an nkey."""
     connect_timeout_seconds: float = Field(default=3.0, gt=0)
     """How long one connection attempt may take."""
     replicas: int = Field(default=1, ge=1, le=5)
@@ -155,8 +167,13 @@ class NotifierSettings(Section):
     """How many calls a second Slack gets; it tolerates about one for each channel."""
     slack_signing_secret: SecretStr | None = None
     """Slack's signing secret; with it messages have buttons and the interactivity door opens."""
+    slack_app_token: SecretStr | None = None
+    """An app-level token with `connections:write`; with it messages have buttons and presses come
+    by Socket Mode, over a connection that we open: nothing has to be reachable from Slack."""
     slack_users: tuple[str, ...] = ()
     """Slack user ids whose presses count; JSON."""
+    slack_answer_hosts: tuple[str, ...] = ("hooks.slack.com",)
+    """The hosts at which Slack takes answers to presses; JSON."""
     slack_host: str = "127.0.0.1"
     """The address at which the interactivity door listens."""
     slack_port: int = Field(default=0, ge=0, le=65535)

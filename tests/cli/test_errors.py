@@ -1,5 +1,6 @@
 """What goes wrong ends in a readable line and an exit code."""
 
+import os
 import subprocess
 import sys
 import time
@@ -24,6 +25,20 @@ def test_a_broker_that_is_down_is_said_within_seconds(call, nobody_there, words)
         "the broker at nats://127.0.0.1:1 does not answer: is it running?\n"
     )
     assert time.monotonic() - begun < 5
+
+
+def test_a_wrong_token_is_said_and_ends_with_code_1(broker):
+    # A process of its own: the client's callback for a connection closed for good ends one.
+    wrong = {"CROSSFADE_BUS__URL": broker.url.replace(broker.token, "wrong-token")}
+    done = subprocess.run(
+        [sys.executable, "-m", "crossfade_cli.main", "get"],
+        capture_output=True,
+        text=True,
+        timeout=30,
+        env=os.environ | wrong,
+    )
+    assert done.returncode == 1, done.stderr
+    assert "does not let us in: are CROSSFADE_BUS__URL and" in done.stderr
 
 
 def test_a_start_while_the_broker_is_down_says_so(call, nobody_there, tmp_path):

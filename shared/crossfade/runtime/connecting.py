@@ -14,7 +14,8 @@ from faststream.nats import NatsBroker
 from nats.aio.client import Client
 from nats.js import JetStreamContext
 
-from crossfade.errors import Unreachable
+from crossfade.errors import Forbidden, Unreachable
+from crossfade.runtime.securing import security
 from crossfade.settings import BusSettings
 
 log = logging.getLogger(__name__)
@@ -41,6 +42,8 @@ class Connection:
     settings: BusSettings
     stopping: bool = False
     client: Client | None = field(default=None, init=False)
+    said: str = field(default="nothing", init=False)
+    """What the last attempt to connect ended with."""
 
     @property
     def connected(self) -> bool:
@@ -55,14 +58,24 @@ class Connection:
         return self.client.jetstream(timeout=5)
 
     async def open(self) -> None:
-        """Connect, however long that takes; says once that it waits."""
+        """Connect, however long that takes; says once that it waits.
+
+        Raises Forbidden if the broker refuses these credentials, Unreachable if it refuses us.
+        """
         opening = asyncio.ensure_future(self.broker.connect())
-        while not opening.done():
+        try:
             await asyncio.wait({opening}, timeout=self.settings.connect_timeout_seconds)
             if not opening.done():
-                log.warning("waiting for the broker", extra=self._where())
+                log.warning("waiting for the broker", extra=self._where() | {"said": self.said})
                 await asyncio.wait({opening})
-        self.client = await opening
+        except asyncio.CancelledError:
+            self.stopping = True  # the client says that it closed, to a caller that gave up
+            opening.cancel()
+            raise
+        try:
+            self.client = await opening
+        except nats.errors.Error as refusal:
+            raise self._refused(refusal) from refusal
         # FastStream's own callback raises on some errors, which ends the reconnecting for good.
         self.client._error_cb = self._note_error
 
@@ -70,6 +83,19 @@ class Connection:
         """Drain and leave."""
         self.stopping = True
         await self.broker.stop()
+
+    def _refused(self, refusal: Exception) -> Forbidden | Unreachable:
+        text = str(refusal)
+        if "authorization violation" in text.lower():
+            return Forbidden(
+                f"the broker at {without_secrets(self.settings.url)} does not let us in: are "
+                "CROSSFADE_BUS__URL and CROSSFADE_BUS__CREDENTIALS_FILE right?"
+            )
+        return Unreachable(f"the broker at {without_secrets(self.settings.url)} says {text}")
+
+    async def note(self, error: Exception) -> None:
+        """Keep what an attempt ended with, for whoever asks why there is no connection."""
+        self.said = str(error) or repr(error)
 
     async def _note_error(self, error: Exception) -> None:
         log.warning("broker trouble", extra=self._where() | {"error": repr(error)})
@@ -85,8 +111,11 @@ class Connection:
 
 
 def connection(settings: BusSettings, name: str) -> Connection:
-    """A connection to come; `open` makes it."""
+    """A connection to come; `open` makes it. Raises Malformed for an unusable file of keys."""
     made: list[Connection] = []
+
+    async def noted(error: Exception) -> None:
+        await made[0].note(error)
 
     async def closed() -> None:
         await made[0].closed()
@@ -101,7 +130,9 @@ def connection(settings: BusSettings, name: str) -> Connection:
         max_outstanding_pings=2,
         graceful_timeout=STOPPING_SECONDS,
         drain_timeout=STOPPING_SECONDS,
+        error_cb=noted,
         closed_cb=closed,
+        security=security(settings),
         logger=None,
     )
     made.append(Connection(broker, settings))
