@@ -22,19 +22,28 @@ from crossfade_analyzer.service import assess
 class Change:
     """What a replay alters: None and empty leave the document as it is.
 
-    `limits` are upper limits by metric, as written in the criteria or by its bare name.
+    `limits` are limits by metric, as written in the criteria or by its bare name: the upper one,
+    or the lower one of an objective that has no other. `min_effect` is the first reward's.
     """
 
     policy: str | None = None
     alpha: float | None = None
     limits: tuple[tuple[str, str], ...] = ()
+    min_effect: str | None = None
+    early_stop: bool | None = None
 
     def named(self, document: Document) -> str:
         """A name for a column."""
         parts = [self.policy or document.policy]
         if self.alpha is not None:
             parts.append(f"α {self.alpha:g}")
-        parts += [f"{metric} ≤ {limit}" for metric, limit in self.limits]
+        parts += [
+            f"{metric} {_sign(document, metric)} {limit}" for metric, limit in self.limits
+        ]
+        if self.min_effect is not None:
+            parts.append(f"effect ≥ {self.min_effect}")
+        if self.early_stop is not None:
+            parts.append("may stop early" if self.early_stop else "to the end")
         return ", ".join(parts)
 
     def applied(self, document: Document) -> Document:
@@ -45,23 +54,45 @@ class Change:
         decision["policy"] = self.policy or document.policy
         if self.alpha is not None:
             decision["alpha"] = self.alpha
+        if self.early_stop is not None:
+            decision["earlyStop"] = self.early_stop
         spec["decision"] = decision
-        objectives = spec.get("criteria", {}).get("objectives") or []
+        criteria = spec.get("criteria") or {}
         for metric, limit in self.limits:
-            _limited(objectives, metric, limit)
+            _limited(criteria.get("objectives") or [], metric, limit)
+        if self.min_effect is not None:
+            _effective(criteria.get("rewards") or [], self.min_effect)
         return Document.from_json(body)
 
 
+def _effective(rewards: list[dict[str, Any]], effect: str) -> None:
+    """Ask more or less of the reward."""
+    if not rewards:
+        raise Malformed([FieldError("minEffect", f"found {effect}; there is no reward")])
+    rewards[0]["minEffect"] = effect
+
+
+def _sign(document: Document, metric: str) -> str:
+    """Which way a limit on a metric points."""
+    bodies = [o.model_dump() for o in document.objectives if _means(metric, o.metric)]
+    return "≥" if bodies and all(o["upper_limit"] is None for o in bodies) else "≤"
+
+
+def _means(written: str, metric: str) -> bool:
+    return written in (metric, metric.rpartition("/")[2])
+
+
 def _limited(objectives: list[dict[str, Any]], metric: str, limit: str) -> None:
-    """Give the objectives on a metric another upper limit."""
-    meant = [o for o in objectives if metric in (o["metric"], o["metric"].rpartition("/")[2])]
+    """Give the objectives on a metric another limit."""
+    meant = [o for o in objectives if _means(metric, o["metric"])]
     if not meant:
         known = ", ".join(o["metric"] for o in objectives) or "none"
         raise Malformed(
             [FieldError("limit", f"found {metric}; the objectives are on: {known}")]
         )
     for objective in meant:
-        objective["upperLimit"] = limit
+        lower = "upperLimit" not in objective and "lowerLimit" in objective
+        objective["lowerLimit" if lower else "upperLimit"] = limit
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,12 +115,14 @@ class Replay:
     """A run as it would have gone: when it ends, what it says, what it cost.
 
     `exposure` is the mean share of the candidates until the end in percent, as the traffic was;
-    `asked_exposure` as the policy itself asked for.
+    `asked_exposure` as the policy itself asked for; `served` the requests that the candidates had
+    served by then, where the experiment counts them.
     """
 
     name: str
     moments: tuple[Moment, ...]
     last: Assessment | None
+    served: float | None = None
 
     @property
     def stopped_at(self) -> int | None:
@@ -130,6 +163,7 @@ class Replay:
             "winner": self.winner,
             "exposure": round(self.exposure, 2),
             "askedExposure": round(self.asked_exposure, 2),
+            "served": self.served,
             "reason": self.reason,
             "moments": [
                 {
@@ -156,14 +190,16 @@ def replay(
     memory: Mapping[str, Any] = {}
     moments: list[Moment] = []
     last: Assessment | None = None
+    served: float | None = None
     for sample in samples:
         if sample.iteration <= (last.iteration if last else 0):
             continue
         last, memory = assess(policies, altered, memory, sample)
         moments.append(_moment(altered, sample, last))
+        served = served_by(document, sample, served)
         if last.final:
             break
-    return Replay(change.named(document), tuple(moments), last)
+    return Replay(change.named(document), tuple(moments), last, served)
 
 
 def as_it_ran(
@@ -173,12 +209,30 @@ def as_it_ran(
     said = {assessment.iteration: assessment for assessment in assessments}
     moments: list[Moment] = []
     last: Assessment | None = None
+    served: float | None = None
     for sample in samples:
         found = said.get(sample.iteration)
         if found is not None and found.iteration > (last.iteration if last else 0):
             last = found
             moments.append(_moment(document, sample, found))
-    return Replay("as it ran", tuple(moments), last)
+            served = served_by(document, sample, served)
+    return Replay("as it ran", tuple(moments), last, served)
+
+
+def served_by(
+    document: Document, sample: MetricSample, before: float | None = None
+) -> float | None:
+    """Requests that the candidates had served at a sample; `before` where it does not say."""
+    count = document.criteria.request_count
+    if count is None:
+        return before
+    key, names = document.key(count), {version.name for version in document.candidates}
+    found = [
+        reading.value
+        for reading in sample.readings
+        if reading.metric == key and reading.version in names and reading.value is not None
+    ]
+    return sum(found) if found else before
 
 
 def _moment(document: Document, sample: MetricSample, said: Assessment) -> Moment:

@@ -38,6 +38,7 @@ class Analyzer:
     runs: Runs
     state: Store
     policies: Mapping[str, Policy]
+    doors: Sequence[Request] = ()
     name: str = "analyzer"
 
     def subscriptions(self) -> Sequence[Subscription]:
@@ -45,8 +46,8 @@ class Analyzer:
         return [on(MetricSample, self.judge), on(StageChange, self.forget)]
 
     def requests(self) -> Sequence[Request]:
-        """It answers at no door."""
-        return ()
+        """What it is asked: a run under other rules (`answering`)."""
+        return self.doors
 
     def loops(self) -> Sequence[Callable[[], Awaitable[None]]]:
         """It does nothing by itself."""

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from crossfade.events import CATALOGUE, Event
-from crossfade.events.subjects import VERBS
+from crossfade.events.subjects import QUESTIONS, VERBS
 
 
 def catalogue() -> str:
@@ -53,6 +53,7 @@ def _doors() -> Iterator[str]:
     yield "  crossfade.command.<verb>  durable, fire and forget"
     yield "  crossfade.request.<verb>  answers {accepted, uid, errors: [{field, message}]}"
     yield f"    verbs          {', '.join(VERBS)}"
+    yield f"    questions      {', '.join(QUESTIONS)} (change nothing, only on the door that answers)"
 
 
 def _first(doc: str | None) -> str:

@@ -35,12 +35,15 @@ def collector(settings: Settings, opened: Connection) -> Service:
 
 
 def analyzer(settings: Settings, opened: Connection) -> Service:
-    """The analyzer with both policies."""
+    """The analyzer with both policies, and its answer to what would have been."""
+    from crossfade.runtime.journal import Journal
+    from crossfade_analyzer.answering import WhatIf
     from crossfade_analyzer.policies.choice import policies
     from crossfade_analyzer.service import Analyzer
 
-    runs = Runs(NatsStore(opened, subjects.RUNS))
-    return Analyzer(runs, NatsStore(opened, subjects.STATE), policies(settings.analyzer))
+    runs, own = Runs(NatsStore(opened, subjects.RUNS)), settings.analyzer
+    asked = WhatIf(Journal(opened), runs, lambda: policies(own))
+    return Analyzer(runs, NatsStore(opened, subjects.STATE), policies(own), (asked.door,))
 
 
 def actuator(settings: Settings, opened: Connection) -> Service:

@@ -15,6 +15,7 @@ from crossfade.events import CATALOGUE, subjects
 from crossfade.runtime import children
 from crossfade.runtime.bootstrap import bootstrap
 from crossfade.runtime.commanding import NatsCommander
+from crossfade.runtime.connecting import connection
 from crossfade.runtime.stores import NatsStore
 from crossfade.runtime.topology import DURABLES
 from crossfade.settings import BusSettings, ConsoleSettings, Settings
@@ -73,6 +74,18 @@ def test_every_service_may_read_its_own_durables_and_no_others(root):
         pulls = {s for s in users[service] if "MSG.NEXT" in s or s.startswith("$JS.ACK")}
         assert pulls == {s for s in wanted if ".INFO." not in s}
         assert wanted <= users[service]
+
+
+def test_a_door_is_opened_by_one_service(root):
+    users, unopened = granted(root), connection(BusSettings(), "test")
+    assert "crossfade.request.replay" in users["analyzer"]
+    for verb in (*subjects.VERBS, *subjects.QUESTIONS):
+        behind = {
+            name
+            for name, make in MAKERS.items()
+            if any(r.verb == verb for r in make(Settings(), unopened).requests())
+        }
+        assert len(behind) == 1, verb
 
 
 def test_a_state_has_one_writer_and_a_kind_of_event_one_author(root):
@@ -173,6 +186,9 @@ async def ask_and_list(connections):
     for name in ("notifier", "console"):
         answer = await NatsCommander(connections[name]).request("abort", about)
         assert answer["accepted"] is False
+    whatif = {"namespace": "ns", "name": "e", "change": {"policy": "assured"}}
+    answer = await NatsCommander(connections["console"]).request("replay", whatif)
+    assert (answer["accepted"], len(answer["asked"]["moments"])) == (True, 2), answer
     assert await NatsStore(connections["actuator"], subjects.RUNS).keys("*.state")
 
 

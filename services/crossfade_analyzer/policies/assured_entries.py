@@ -1,7 +1,8 @@
 """The evidence as it is told: one JSON entry for each candidate and claim.
 
 Numbers carry nine decimals; what is not finite is null. `estimate`, `low` and `high` are in the
-metric's unit, of a comparison candidate minus baseline; the interval is anytime-valid.
+metric's unit, of a comparison candidate minus baseline; the interval is anytime-valid. `logBar` is
+what `logE` has to reach for a proof at any look, `alarmBar` what `logAlarm` has to reach for an end.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from dataclasses import fields
 from operator import attrgetter
 from typing import Any
 
-from crossfade_analyzer.inference import CandidateFinding, ClaimFinding, Findings
+from crossfade_analyzer.inference import CandidateFinding, ClaimFinding, Findings, Plan
 from crossfade_analyzer.policies.assured_steps import Step
 from crossfade_analyzer.policies.mapping import Mapped
 
@@ -35,15 +36,25 @@ def entries(step: Step) -> tuple[dict[str, Any], ...]:
     if step.findings is None:
         return ()
     by_name = {mapped.claim.name: mapped for mapped in step.mapping.criteria}
+    bars = _bars(step.mapping.plan) if step.mapping.plan is not None else {}
     return tuple(
-        _entry(step.findings, candidate, claim, by_name[claim.claim])
+        _entry(step.findings, candidate, claim, by_name[claim.claim], bars)
         for candidate in step.findings.candidates
         for claim in candidate.claims
     )
 
 
+def _bars(plan: Plan) -> dict[str, float]:
+    """Where evidence for and against has to be, as log e-values."""
+    return {"logBar": round(-math.log(plan.level), 9), "alarmBar": round(plan.log_alarm, 9)}
+
+
 def _entry(
-    findings: Findings, candidate: CandidateFinding, found: ClaimFinding, mapped: Mapped
+    findings: Findings,
+    candidate: CandidateFinding,
+    found: ClaimFinding,
+    mapped: Mapped,
+    bars: dict[str, float],
 ) -> dict[str, Any]:
     entry: dict[str, Any] = {
         "candidate": candidate.candidate,
@@ -61,6 +72,7 @@ def _entry(
         return entry | {"proved": False, "lacks": mapped.field, "why": mapped.why}
     for (_, told), value in zip(_TOLD, _FOUND(found), strict=True):
         entry[told] = _plain(value) if value.__class__ is float else value
+    entry |= bars
     if mapped.claim.paired:
         entry["pBestBaseline"] = _plain(findings.p_best_baseline)
     return entry

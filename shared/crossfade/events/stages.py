@@ -30,6 +30,8 @@ class StageChange(Event):
     kind: ClassVar[str] = "stage-change"
 
     revision: int = 1
+    target: str = ""
+    """What the run moves, and queues for; empty from services that did not say yet."""
     stage: Stage
     reason: str
     message: str = ""

@@ -19,6 +19,8 @@ DEADLINE = "crossfade.deadline"
 DEADLINE_SCHEDULE = "crossfade.schedule.deadline"
 
 VERBS = ("start-experiment", "abort", "pause", "resume", "promote", "approve", "reject")
+QUESTIONS = ("replay",)
+"""Verbs of the door that answers which change nothing and are never queued."""
 
 
 def token(name: str) -> str:

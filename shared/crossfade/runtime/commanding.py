@@ -31,7 +31,9 @@ class NatsCommander:
                 raise Unreachable("not connected to the broker")
             reply = await client.request(subject, orjson.dumps(body), timeout=ANSWER_SECONDS)
         except nats.errors.NoRespondersError as error:
-            raise Unreachable(f"nobody answers {subject}: is an actuator running?") from error
+            raise Unreachable(
+                f"nobody answers {subject}: is the service behind it running?"
+            ) from error
         except TRANSIENT as error:
             raise Unreachable(f"{subject}: no answer: {error!r}") from error
         answer: Mapping[str, Any] = orjson.loads(reply.data)

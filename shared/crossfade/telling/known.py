@@ -20,6 +20,7 @@ from crossfade.events import (
 )
 from crossfade.events.event import Body
 from crossfade.resources import Document
+from crossfade.resources.fields import number
 
 
 class Limit(Body):
@@ -69,6 +70,10 @@ class Known(Body):
     reward: str = ""
     reward_low: bool = False
     """Whether less of the reward is better."""
+    min_effect: float = 0.0
+    """The smallest advantage in the reward that is worth a promotion, in its unit."""
+    alpha: float | None = None
+    """The level of proof where the document names one."""
     requests: str = ""
     """The key of the metric that counts requests."""
     units: dict[str, str] = Field(default_factory=dict)
@@ -151,6 +156,8 @@ def _(event: StageChange, known: Known, at: datetime) -> dict[str, Any]:
         "winner": event.winner or known.winner,
         "recommended": event.recommended or known.recommended,
     }
+    if event.target:
+        made["target"] = event.target
     if event.stage == "Completed":
         made["ended_at"] = known.ended_at or at
         made["troubles"] = {}
@@ -185,6 +192,8 @@ def _from_document(body: dict[str, Any] | None) -> dict[str, Any]:
         ),
         "reward": document.key(reward.metric) if reward else "",
         "reward_low": bool(reward and reward.preferred_direction == "Low"),
+        "min_effect": (number(reward.min_effect) or 0.0) if reward else 0.0,
+        "alpha": spec.decision.alpha if spec.decision else None,
         "requests": document.key(count) if count else "",
         "units": {k: m.spec.units for k, m in document.metrics.items() if m.spec.units},
         "annotations": dict(document.experiment.metadata.annotations or {}),
