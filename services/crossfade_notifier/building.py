@@ -1,4 +1,7 @@
-"""A notifier from its settings: which channels there are, and at what pace."""
+"""A notifier from its settings: which channels there are, and at what pace.
+
+What needs slack_sdk is imported only where Slack's Web API or its sockets are asked for.
+"""
 
 from __future__ import annotations
 
@@ -8,11 +11,11 @@ from crossfade.settings import NotifierSettings, WebhookSettings
 from crossfade_notifier.channels.grafana import GrafanaAnnotations
 from crossfade_notifier.channels.log import LogChannel
 from crossfade_notifier.channels.port import Channel
-from crossfade_notifier.channels.slack import Links, LivingSlack
 from crossfade_notifier.channels.slack_webhook import SlackWebhook
 from crossfade_notifier.channels.webhook import Webhook
 from crossfade_notifier.couriers import Courier
-from crossfade_notifier.doors import Door
+from crossfade_notifier.doors import Door, SignedDoor
+from crossfade_notifier.presses import Presses
 from crossfade_notifier.service import Notifier
 
 
@@ -21,7 +24,7 @@ def build(
 ) -> Notifier:
     """The notifier that the settings ask for. Raises Malformed where they contradict."""
     couriers = [Courier(channel, state, publisher) for channel in channels(settings)]
-    return Notifier(state, couriers, _door(settings, state, commander))
+    return Notifier(state, couriers, _doors(settings, state, commander))
 
 
 def channels(settings: NotifierSettings) -> list[Channel]:
@@ -51,17 +54,18 @@ def _webhook(hook: WebhookSettings, timeout_seconds: float) -> Webhook:
     return Webhook(name, hook.url, hook.secret, hook.template, hook.topics, timeout_seconds)
 
 
-def _living(settings: NotifierSettings) -> LivingSlack:
+def _living(settings: NotifierSettings) -> Channel:
+    from crossfade_notifier.channels.slack import Links, LivingSlack
+
     assert settings.slack_token is not None
     if not settings.slack_channel:
         told = "is missing; a bot token needs the channel of its messages"
         raise Malformed([FieldError("CROSSFADE_NOTIFIER__SLACK_CHANNEL", told)])
-    secret = settings.slack_signing_secret
     return LivingSlack(
         token=settings.slack_token,
         channel=settings.slack_channel,
         api=settings.slack_api,
-        button_key=secret.get_secret_value().encode() if secret else None,
+        button_key=_button_key(settings),
         links=Links(settings.page_url, settings.grafana_url),
         timeout_seconds=settings.timeout_seconds,
         coalesce_seconds=settings.coalesce_seconds,
@@ -69,15 +73,31 @@ def _living(settings: NotifierSettings) -> LivingSlack:
     )
 
 
-def _door(settings: NotifierSettings, state: Store, commander: Commander) -> Door | None:
-    if settings.slack_signing_secret is None:
-        return None
-    return Door(
+def _button_key(settings: NotifierSettings) -> bytes | None:
+    """What buttons are signed with; None where no door is open to their presses."""
+    secret = settings.slack_signing_secret or settings.slack_app_token
+    return secret.get_secret_value().encode() if secret else None
+
+
+def _doors(settings: NotifierSettings, state: Store, commander: Commander) -> list[Door]:
+    key = _button_key(settings)
+    if key is None:
+        return []
+    presses = Presses(
         state,
         commander,
-        settings.slack_signing_secret,
+        key,
         frozenset(settings.slack_users),
-        settings.slack_host,
-        settings.slack_port,
+        answer_hosts=frozenset(settings.slack_answer_hosts),
         timeout_seconds=settings.timeout_seconds,
     )
+    made: list[Door] = []
+    if settings.slack_signing_secret is not None:
+        secret, host = settings.slack_signing_secret, settings.slack_host
+        made.append(SignedDoor(presses, secret, host, settings.slack_port))
+    if settings.slack_app_token is not None:
+        from crossfade_notifier.socket_mode import SocketDoor
+
+        token, api = settings.slack_app_token, settings.slack_api
+        made.append(SocketDoor(presses, token, api, settings.timeout_seconds))
+    return made

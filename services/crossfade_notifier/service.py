@@ -44,7 +44,7 @@ class Notifier:
 
     state: Store
     couriers: Sequence[Courier]
-    door: Door | None = None
+    doors: Sequence[Door] = ()
     clock: Clock = utc_now
     name: str = "notifier"
 
@@ -57,9 +57,13 @@ class Notifier:
         return ()
 
     def loops(self) -> Sequence[Callable[[], Awaitable[None]]]:
-        """One courier a channel, a sweep for what a crash left behind, and Slack's door."""
+        """One courier a channel, a sweep for what a crash left behind, and Slack's doors."""
         carrying = [courier.run for courier in self.couriers]
-        return [*carrying, self.sweep, *([self.door.serve] if self.door else [])]
+        return [*carrying, self.sweep, *(door.serve for door in self.doors)]
+
+    def notice(self) -> str | None:
+        """What is not as it should be although the service is ready, or None."""
+        return "; ".join(filter(None, (door.notice() for door in self.doors))) or None
 
     async def close(self) -> None:
         """Close the channels."""

@@ -11,8 +11,11 @@ import pytest
 from pydantic import SecretStr
 
 from crossfade.testing import MemoryStore, Recorder
+from crossfade.testing.runs import UID, IrisRun
+from crossfade_notifier.channels.log import LogChannel
 from crossfade_notifier.channels.slack import Links, LivingSlack
 from crossfade_notifier.couriers import Courier
+from crossfade_notifier.presses import Presses
 from crossfade_notifier.service import Notifier
 
 # Under importlib mode test files share no package, so this one is loaded by its path.
@@ -87,3 +90,23 @@ def living(slack):
         return LivingSlack(**(wanted | changes))
 
     return make
+
+
+class Answering:
+    """A Commander that remembers and answers as the request door does."""
+
+    def __init__(self):
+        self.asked = []
+        self.answer = {"accepted": True, "uid": UID}
+
+    async def request(self, verb, body):
+        self.asked.append((verb, body))
+        return self.answer
+
+
+@pytest.fixture
+async def presses(world):
+    """Takes presses about a run that is known up to its fourth look."""
+    await world.feed(world.notifier(LogChannel()), IrisRun().events(upto=4))
+    here = frozenset({"127.0.0.1"})
+    return Presses(world.state, Answering(), b"secret", frozenset({"U1"}), here)

@@ -1,7 +1,8 @@
 """A local server that speaks Slack's documented Web API, with its rate limits and errors.
 
-chat.postMessage, chat.update, conversations.history, conversations.replies, an incoming webhook
-and a response_url. Source: Slack's method pages, rate limits, and limits on blocks.
+chat.postMessage, chat.update, conversations.history, conversations.replies, an incoming webhook,
+a response_url, and Socket Mode (apps.connections.open, hello, envelopes, disconnect). Source:
+Slack's method pages, rate limits, limits on blocks, and its Socket Mode pages.
 """
 
 import asyncio
@@ -10,6 +11,7 @@ import json
 from aiohttp import web
 
 TOKEN = "xoxb-test"
+APP_TOKEN = "xapp-test"
 CHANNEL = "C0CROSSFADE"
 
 
@@ -24,6 +26,11 @@ class SlackServer:
         self.planned = {}
         self.down = False
         self.retry_after = 0
+        self.sockets = []
+        self.most_sockets = 0
+        self.acknowledged = []
+        self.greets = True
+        self._tickets = 0
         self._ts = 1_700_000_000.0
         self._runner = None
         self.url = ""
@@ -33,6 +40,7 @@ class SlackServer:
         app.router.add_route("*", "/api/{method}", self.method)
         app.router.add_post("/hook", self.hook)
         app.router.add_post("/response", self.response)
+        app.router.add_get("/link/", self.link)
         self._runner = web.AppRunner(app)
         await self._runner.setup()
         await web.TCPSite(self._runner, "127.0.0.1", 0).start()
@@ -62,9 +70,12 @@ class SlackServer:
         name = request.match_info["method"]
         if self.down:
             raise web.HTTPServiceUnavailable
-        body = await request.json() if request.method == "POST" else dict(request.query)
+        form = request.content_type == "application/x-www-form-urlencoded"
+        asked = request.query if request.method == "GET" else form and await request.post()
+        body = dict(asked) if asked or form else await request.json()
         self.calls.append((name, body))
-        if request.headers.get("Authorization") != f"Bearer {TOKEN}":
+        token = APP_TOKEN if name == "apps.connections.open" else TOKEN
+        if request.headers.get("Authorization") != f"Bearer {token}":
             return web.json_response({"ok": False, "error": "invalid_auth"})
         plan = self.planned.get(name) or []
         error, also_done = (None, False)
@@ -114,6 +125,40 @@ class SlackServer:
     def conversations_replies(self, body):
         found = [m for m in self.messages.values() if m.get("thread_ts", m["ts"]) == body["ts"]]
         return {"ok": True, "messages": found}
+
+    def apps_connections_open(self, body):
+        self._tickets += 1
+        url = f"{self.url.replace('http', 'ws')}/link/?ticket={self._tickets}&app_id=A1"
+        return {"ok": True, "url": url}
+
+    async def link(self, request):
+        """One WebSocket, as Socket Mode has it: a ticket is good for one connection."""
+        if request.query["ticket"] != str(self._tickets):
+            raise web.HTTPBadRequest
+        socket = web.WebSocketResponse()
+        await socket.prepare(request)
+        self.sockets.append(socket)
+        self.most_sockets = max(self.most_sockets, len(self.sockets))
+        if self.greets:
+            info = {"host": "applink-1", "approximate_connection_time": 18060}
+            known = {"connection_info": {"app_id": "A1"}, "num_connections": 1}
+            await socket.send_json({"type": "hello", "debug_info": info, **known})
+        async for message in socket:
+            self.acknowledged.append(json.loads(message.data)["envelope_id"])
+        self.sockets.remove(socket)
+        return socket
+
+    async def press(self, payload, envelope_id="e-1"):
+        """Hand a payload to one of the app's connections, the newest."""
+        envelope = {"type": "interactive", "accepts_response_payload": False}
+        whole = {**envelope, "envelope_id": envelope_id, "payload": payload}
+        await self.sockets[-1].send_json(whole)
+
+    async def part(self, reason="refresh_requested"):
+        """Ask the app to call again; Slack closes the old connection soon after."""
+        info = {"host": "applink-1"}
+        message = {"type": "disconnect", "reason": reason, "debug_info": info}
+        await self.sockets[-1].send_json(message)
 
     async def hook(self, request):
         plan = self.planned.get("hook") or []

@@ -11,34 +11,14 @@ import orjson
 import pytest
 from pydantic import SecretStr
 
-from crossfade.testing.runs import NAME, NAMESPACE, UID, IrisRun
+from crossfade.testing.runs import NAME, NAMESPACE, UID
 from crossfade_notifier.buttons import Button
-from crossfade_notifier.channels.log import LogChannel
-from crossfade_notifier.doors import PATH, Door
-
-
-class Answering:
-    """A Commander that remembers and answers as the request door does."""
-
-    def __init__(self):
-        self.asked = []
-        self.answer = {"accepted": True, "uid": UID}
-
-    async def request(self, verb, body):
-        self.asked.append((verb, body))
-        return self.answer
+from crossfade_notifier.doors import PATH, SignedDoor
 
 
 @pytest.fixture
-async def door(world, slack):
-    await world.feed(world.notifier(LogChannel()), IrisRun().events(upto=4))
-    made = Door(
-        world.state,
-        Answering(),
-        SecretStr("secret"),
-        frozenset({"U1"}),
-        answer_hosts=frozenset({"127.0.0.1"}),
-    )
+async def door(presses):
+    made = SignedDoor(presses, SecretStr("secret"))
     task = asyncio.ensure_future(made.serve())
     await made.bound.wait()
     yield made
@@ -85,7 +65,7 @@ async def test_a_press_becomes_a_command_with_who_and_why(door, slack, world):
     assert await press(door, slack, a_button().sealed(b"secret")) == 200
     await world.until(lambda: slack.answers)
 
-    verb, body = door.commander.asked[0]
+    verb, body = door.presses.commander.asked[0]
     assert verb == "abort"
     assert body["uid"] == UID
     assert body["requestedBy"] == "slack:U1"
@@ -98,7 +78,7 @@ async def test_a_press_becomes_a_command_with_who_and_why(door, slack, world):
 )
 async def test_what_slack_did_not_sign_just_now_is_turned_away(door, slack, how):
     assert await press(door, slack, a_button().sealed(b"secret"), **how) == 401
-    assert not door.commander.asked
+    assert not door.presses.commander.asked
 
 
 @pytest.mark.parametrize(
@@ -117,11 +97,11 @@ async def test_a_press_that_must_not_count_is_refused_with_the_reason(
     await world.until(lambda: slack.answers)
 
     assert word in slack.answers[0]["text"]
-    assert not door.commander.asked
+    assert not door.presses.commander.asked
 
 
 async def test_what_the_command_door_refuses_is_told_to_whoever_pressed(door, slack, world):
-    door.commander.answer = {
+    door.presses.commander.answer = {
         "accepted": False,
         "errors": [{"field": "verb", "message": "pause is not built yet"}],
     }
@@ -131,8 +111,26 @@ async def test_what_the_command_door_refuses_is_told_to_whoever_pressed(door, sl
     assert "pause is not built yet" in slack.answers[0]["text"]
 
 
+@pytest.mark.parametrize(
+    "body", [b"payload=%5B%5D", b"payload=1", b"payload", b"\xff", b'payload={"actions":3}']
+)
+async def test_a_payload_that_is_none_is_said_so(door, body):
+    stamp = str(int(time.time()))
+    signed = hmac.new(b"secret", f"v0:{stamp}:".encode() + body, hashlib.sha256).hexdigest()
+    headers = {
+        "X-Slack-Request-Timestamp": stamp,
+        "X-Slack-Signature": f"v0={signed}",
+    }
+    url = f"http://127.0.0.1:{door.port}{PATH}"
+    async with (
+        aiohttp.ClientSession() as session,
+        session.post(url, data=body, headers=headers) as answer,
+    ):
+        assert answer.status == 400
+
+
 async def test_a_roll_back_is_right_a_look_later_too(door, slack, world):
     await press(door, slack, a_button(iteration=2).sealed(b"secret"))
     await world.until(lambda: slack.answers)
 
-    assert door.commander.asked
+    assert door.presses.commander.asked

@@ -196,4 +196,4 @@ def test_without_settings_there_is_the_log(world):
 
     assert [c.channel.name for c in made.couriers] == ["log"]
     assert made.name == "notifier"
-    assert made.door is None
+    assert list(made.doors) == []

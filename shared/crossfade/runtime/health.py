@@ -18,6 +18,8 @@ class HealthServer:
 
     settings: HealthSettings
     troubles: Mapping[str, Callable[[], str | None]]
+    notices: Mapping[str, Callable[[], str | None]] = field(default_factory=dict)
+    """What a ready service has to say beside; it makes nothing unready."""
     port: int = 0
     _runner: web.AppRunner | None = field(default=None, init=False)
 
@@ -48,9 +50,16 @@ class HealthServer:
 
     async def _ready(self, request: web.Request) -> web.Response:
         found = {name: trouble() for name, trouble in self.troubles.items()}
-        lines = [f"{name}: {trouble or 'ready'}" for name, trouble in found.items()]
+        lines = [
+            f"{name}: {trouble or 'ready'}{self._notice(name)}"
+            for name, trouble in found.items()
+        ]
         status = 503 if any(found.values()) else 200
         return web.Response(text="\n".join(lines) + "\n", status=status)
+
+    def _notice(self, name: str) -> str:
+        told = self.notices[name]() if name in self.notices else None
+        return f" ({told})" if told else ""
 
     async def _metrics(self, request: web.Request) -> web.Response:
         return web.Response(

@@ -12,7 +12,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequenc
 from contextvars import ContextVar
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 from crossfade.errors import Retryable
 from crossfade.events import Event
@@ -156,6 +156,15 @@ class Service(Protocol):
 
     async def close(self) -> None:
         """Give back what it holds: sessions, children."""
+        ...
+
+
+@runtime_checkable
+class Noticing(Protocol):
+    """A service that may be ready and still have something to say to whoever looks."""
+
+    def notice(self) -> str | None:
+        """One line for `/readyz`, or None; it makes nothing unready."""
         ...
 
 

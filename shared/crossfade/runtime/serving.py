@@ -15,6 +15,7 @@ from typing import Any
 
 from crossfade.runtime.bus import Bus
 from crossfade.runtime.health import HealthServer
+from crossfade.runtime.service import Noticing
 from crossfade.settings import HealthSettings
 
 log = logging.getLogger(__name__)
@@ -36,7 +37,7 @@ class Serving:
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, stop.set)
-        server = HealthServer(self.health, self._troubles())
+        server = HealthServer(self.health, self._troubles(), self._notices())
         await server.start()
         log.info("listening", extra={"health": f"http://{self.health.host}:{server.port}"})
         starting = asyncio.ensure_future(self._start())
@@ -54,6 +55,10 @@ class Serving:
 
     def _troubles(self) -> Mapping[str, Callable[[], str | None]]:
         return {bus.service.name: bus.trouble for bus in self.buses}
+
+    def _notices(self) -> Mapping[str, Callable[[], str | None]]:
+        services = [bus.service for bus in self.buses]
+        return {s.name: s.notice for s in services if isinstance(s, Noticing)}
 
     async def _start(self) -> None:
         await asyncio.gather(*(bus.start() for bus in self.buses))
