@@ -7,7 +7,8 @@ import os
 import signal
 import sys
 import time
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext, suppress
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
@@ -48,14 +49,21 @@ def demo(
     ] = "request",
     keep: Annotated[
         bool | None,
-        typer.Option(help="Keep the world up at the end, until q; on a terminal by default."),
+        typer.Option(help="Keep page and world up at the end; on a terminal by default."),
     ] = None,
+    browser: Annotated[
+        bool,
+        typer.Option("--open/--no-open", help="Open the live page where there is a display."),
+    ] = True,
 ) -> None:
     """Watch a better model take over: the seed's A/B experiment on real parts, here and now."""
     # Here, so that the other commands need not wait for the lab's imports.
     from crossfade_cli.demo_play import Wishes
     from crossfade_lab.load import Mode
+    from crossfade_lab.page import can_open
 
+    console = Console(highlight=False)
+    interactive = console.is_terminal and sys.stdin.isatty()
     wishes = Wishes(
         separate=separate,
         interval_seconds=interval,
@@ -65,9 +73,8 @@ def demo(
         cluster=cluster,
         via=via,
         figures=figures,
+        browser=browser and interactive and can_open(),
     )
-    console = Console(highlight=False)
-    interactive = console.is_terminal and sys.stdin.isatty()
     kept = interactive if keep is None else keep
     try:
         code = asyncio.run(_perform(wishes, console, keep=kept))
@@ -111,13 +118,18 @@ def _end_on_signals() -> None:
 
 async def _keep(play: Play, console: Console) -> None:
     from crossfade_cli.demo_ending import print_lines
+    from crossfade_cli.demo_screen import linked
 
     console.print()
     print_lines(play)
-    console.print("The world stays up until you press q.", style="bold")
+    console.print(
+        linked("The page stays up, and so does the world: ", play.page), soft_wrap=True
+    )
+    if sys.stdin.isatty():
+        console.print("Press q or Ctrl-C to end.", style="bold")
     telling = asyncio.ensure_future(play.linger())
     try:
-        await _key("q")
+        await _told_to_end("q")
     finally:
         telling.cancel()
         play.screen.close()
@@ -125,11 +137,21 @@ async def _keep(play: Play, console: Console) -> None:
             await telling
 
 
-async def _key(wanted: str) -> None:
-    """Wait until a key is pressed; for ever where there is no keyboard."""
-    pressed = asyncio.Event()
-    if not sys.stdin.isatty():
-        await pressed.wait()
+async def _told_to_end(key: str) -> None:
+    """Wait for a key or Ctrl-C, neither of which is a failure now; for ever without a keyboard."""
+    told = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    loop.add_signal_handler(signal.SIGINT, told.set)
+    try:
+        with _pressing(key, told) if sys.stdin.isatty() else nullcontext():
+            await told.wait()
+    finally:
+        loop.remove_signal_handler(signal.SIGINT)
+
+
+@contextmanager
+def _pressing(wanted: str, pressed: asyncio.Event) -> Iterator[None]:
+    """While open, each key counts at once, and the wanted one sets the event."""
     import termios
     import tty
 
@@ -143,7 +165,7 @@ async def _key(wanted: str) -> None:
     tty.setcbreak(keyboard)
     asyncio.get_running_loop().add_reader(keyboard, read)
     try:
-        await pressed.wait()
+        yield
     finally:
         asyncio.get_running_loop().remove_reader(keyboard)
         termios.tcsetattr(keyboard, termios.TCSADRAIN, before)

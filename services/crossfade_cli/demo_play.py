@@ -12,15 +12,18 @@ from crossfade.errors import Unreachable
 from crossfade.events import ActionOutcome, MetricSample, WeightChange
 from crossfade.runtime.service import Logged
 from crossfade.telling import Known, learn, tell
-from crossfade_cli.demo_screen import Screen, announce
+from crossfade_cli.demo_screen import Screen, announce, linked
+from crossfade_lab.crew import SERVICES
 from crossfade_lab.examples import MODELS, SEPARATE, SINGLE, Example
 from crossfade_lab.installation import Installation, Via
 from crossfade_lab.load import Counts, Mode
+from crossfade_lab.page import CONSOLE, Page, open_in_browser
 from crossfade_lab.parts import PartName
 from crossfade_lab.world import World
 
 __all__ = ["Outcome", "Play", "Wishes"]
 
+EXPERIMENT = "quickstart-exp"
 START_SECONDS = 30.0
 ORDER: tuple[PartName, ...] = ("broker", "cluster", "router", "models", "metrics")
 END_SECONDS = 60.0  # for admission, actions and a slow machine, beyond the iterations
@@ -38,6 +41,8 @@ class Wishes:
     cluster: Literal["embedded", "real"] = "embedded"
     via: Via = "request"
     figures: bool = False
+    browser: bool = False
+    """Whether the page opens in the user's browser."""
 
     @property
     def example(self) -> Example:
@@ -76,9 +81,19 @@ class Play:
             cluster=wishes.cluster,
             corrected=wishes.corrected,
         )
-        self.installed = Installation(self.world)
+        # The console first: there is something to look at while the others start.
+        self.installed = Installation(
+            self.world, names=(CONSOLE, *SERVICES), on_page=self._welcome
+        )
+        self._browser: asyncio.Task[None] | None = None
         self._ticks: dict[int, datetime] = {}
         self._told: set[tuple[str, int]] = set()
+
+    @property
+    def page(self) -> str:
+        """Where the experiment can be watched, once the console is up."""
+        assert self.installed.page is not None
+        return self.installed.page.of("default", EXPERIMENT)
 
     def introduce(self, started_seconds: float) -> None:
         """Say which parts run, real or embedded, and that predictions flow."""
@@ -172,6 +187,11 @@ class Play:
         async with self.world.cluster.client() as client:
             answer = await client.request("GET", f"{path}/{known.name}")
         return dict(answer.body)
+
+    def _welcome(self, page: Page) -> None:
+        self.screen.say(linked("Watch it live: ", self.page))
+        if self.wishes.browser:
+            self._browser = asyncio.create_task(open_in_browser(self.page))
 
     def _take(self, known: Known | None, logged: Logged) -> Known:
         event = logged.event

@@ -19,7 +19,7 @@ from crossfade.telling.numbers import number
 from crossfade_cli.numbers import numbers
 from crossfade_lab.load import Load
 
-__all__ = ["LiveScreen", "PlainScreen", "Screen", "a_screen"]
+__all__ = ["LiveScreen", "PlainScreen", "Screen", "a_screen", "announce", "linked"]
 
 BAR = 40
 COLOURS = ("cyan", "green", "magenta", "yellow")
@@ -203,3 +203,8 @@ def announce(name: str, kind: str, what: str, address: str, seconds: float) -> T
         f"{what:<27} {seconds:5.2f} s  ",
         (address, "dim"),
     )
+
+
+def linked(before: str, url: str) -> Text:
+    """Words, then an address that terminals make clickable."""
+    return Text.assemble(before, (url, f"bold link {url}"))

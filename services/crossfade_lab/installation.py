@@ -12,7 +12,7 @@ import asyncio
 import secrets
 import tempfile
 import time
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack
 from typing import Any, Literal, Self
 
@@ -29,6 +29,8 @@ from crossfade.runtime.service import Logged
 from crossfade.settings import BusSettings
 from crossfade_lab.cluster.kubectl import find_kubectl
 from crossfade_lab.crew import SERVICES, Crew
+from crossfade_lab.page import CONSOLE, Page
+from crossfade_lab.parts import together
 from crossfade_lab.world import World
 
 __all__ = ["Installation", "Via"]
@@ -42,7 +44,8 @@ KUBECTL_SECONDS = 30.0
 class Installation:
     """A world, its log bootstrapped, and every service a process (or all in one).
 
-    `settings` are CROSSFADE_ variables beyond those that the world's addresses give.
+    `settings` are CROSSFADE_ variables beyond those that the world's addresses give. Where `names`
+    has the console, `page` is its address, and `on_page` is called once it answers.
     """
 
     def __init__(
@@ -52,14 +55,17 @@ class Installation:
         names: Sequence[str] = SERVICES,
         together: bool = False,
         settings: Mapping[str, str] | None = None,
+        on_page: Callable[[Page], None] = lambda page: None,
     ) -> None:
         self.world = world
+        self.page = Page() if CONSOLE in names else None
         self.crew: Crew
         self.connection: Connection
         self.first_prediction_seconds = 0.0
         self._names = names
         self._together = together
         self._settings = dict(settings or {})
+        self._on_page = on_page
         self._stack = AsyncExitStack()
 
     async def __aenter__(self) -> Self:
@@ -81,6 +87,7 @@ class Installation:
         return {
             **self.world.settings(),
             "CROSSFADE_ACTUATOR__ACTIONS": "process",
+            **(self.page.settings() if self.page else {}),
             **self._settings,
         }
 
@@ -146,16 +153,25 @@ class Installation:
         self.connection = connection(self.bus, "lab")
         await self.connection.open()
         self._stack.push_async_callback(self.connection.close)
-        self.crew = await self._stack.enter_async_context(
-            Crew(
-                self.world.directory / "services",
-                self.settings,
-                self._names,
-                together=self._together,
-            )
+        self.crew = Crew(
+            self.world.directory / "services",
+            self.settings,
+            self._names,
+            together=self._together,
         )
+        await together(self._start_crew(), self._welcome())
+
+    async def _start_crew(self) -> None:
+        await self._stack.enter_async_context(self.crew)
+
+    async def _welcome(self) -> None:
+        if self.page is not None:
+            await self.page.up()
+            self._on_page(self.page)
 
     async def _first_prediction(self) -> None:
+        if "load" not in self.world.parts:
+            return
         while not self.world.load.predictions.ok:  # noqa: ASYNC110 - counts tell nobody
             await asyncio.sleep(0.01)
         self.first_prediction_seconds = time.monotonic() - self.world.began

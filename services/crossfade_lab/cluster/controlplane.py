@@ -9,19 +9,19 @@ import asyncio
 import os
 import secrets
 import shutil
-import socket
 import ssl
 import tempfile
 from asyncio.subprocess import Process
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 import aiohttp
 
 from crossfade.runtime.children import end, spawn
 from crossfade_lab.cluster.documents import Client, Document
 from crossfade_lab.cluster.kubeconfigs import write_kubeconfig
+from crossfade_lab.ports import free_ports
 
 __all__ = ["ControlPlane"]
 
@@ -104,7 +104,7 @@ class ControlPlane:
 
     async def __aenter__(self) -> ControlPlane:
         self._directory = Path(tempfile.mkdtemp(prefix="crossfade-cluster-", dir=self._within))
-        self._port, self._etcd_port, peer = _free_ports(3)
+        self._port, self._etcd_port, peer = free_ports(3)
         # Here, because cryptography is dear to import and only a real server needs it.
         from crossfade_lab.cluster.certificates import write_certificates
 
@@ -221,17 +221,3 @@ async def _answers(session: aiohttp.ClientSession, url: str, tls: ssl.SSLContext
             return answer.status == 200
     except (aiohttp.ClientError, TimeoutError):
         return False
-
-
-def _free_ports(count: int) -> list[int]:
-    # All sockets stay open until every port is known, so that no port is given out twice.
-    sockets: list[IO[bytes] | socket.socket] = []
-    ports = []
-    for _ in range(count):
-        opened = socket.socket()
-        opened.bind(("127.0.0.1", 0))
-        sockets.append(opened)
-        ports.append(int(opened.getsockname()[1]))
-    for opened_socket in sockets:
-        opened_socket.close()
-    return ports
