@@ -15,6 +15,7 @@ from crossfade.errors import Unreachable
 from crossfade.runtime.clock import Clock
 from crossfade.runtime.service import Commander, EventLog
 from crossfade_console import openapi, streams
+from crossfade_console.answers import answer, asked, find, look, refusal
 from crossfade_console.projection import Projection, Run
 from crossfade_console.sessions import Sessions
 from crossfade_console.views import detail, joined, row
@@ -62,21 +63,21 @@ class Api:
 
     async def experiment(self, request: web.Request) -> web.Response:
         """One run whole."""
-        run = self._find(request)
+        run = find(self.projection, request)
         return web.Response(body=whole(run, self.clock), content_type="application/json")
 
     async def follow(self, request: web.Request) -> web.StreamResponse:
         """One run, live."""
-        self._find(request)
+        find(self.projection, request)
         response = await streams.stream(request)
         following = streams.follow_run(
-            response, self.projection, lambda: self._look(request), self.clock
+            response, self.projection, lambda: look(self.projection, request), self.clock
         )
         return await _until_left(response, following)
 
     async def events(self, request: web.Request) -> web.StreamResponse:
         """The log of an experiment as it is kept, one event a line."""
-        run = self._find(request)
+        run = find(self.projection, request)
         wanted = request.query.get("id", "")
         kind = "application/json" if wanted else "application/x-ndjson"
         response = web.StreamResponse(headers={"Content-Type": kind})
@@ -103,13 +104,13 @@ class Api:
         who = self.sessions.may_act(request)
         if not who:
             raise refusal(web.HTTPUnauthorized, "sign in first; then the page may act")
-        run = self._find(request)
-        asked = await _asked(request)
-        verb = _verb(asked)
-        _refuse_stale(asked, run)
+        run = find(self.projection, request)
+        wanted = await asked(request)
+        verb = _verb(wanted)
+        _refuse_stale(wanted, run)
         try:
             async with asyncio.timeout(COMMAND_SECONDS):
-                said = await self.commander.request(verb, _body(asked, run, who))
+                said = await self.commander.request(verb, _body(wanted, run, who))
         except (Unreachable, TimeoutError) as error:
             told = f"nobody answers to {verb}: is the actuator up? ({error})"
             raise refusal(web.HTTPServiceUnavailable, told) from error
@@ -120,45 +121,11 @@ class Api:
         """The API's own description."""
         return answer(openapi.document("1"))
 
-    def _look(self, request: web.Request) -> Run | None:
-        named = request.match_info
-        uid = request.query.get("uid", "")
-        return self.projection.find(named["namespace"], named["name"], uid)
-
-    def _find(self, request: web.Request) -> Run:
-        run = self._look(request)
-        if run is None:
-            named = request.match_info
-            told = f"no experiment {named['namespace']}/{named['name']} is known"
-            raise refusal(web.HTTPNotFound, told)
-        return run
-
 
 def whole(run: Run, clock: Clock) -> bytes:
     """A run with its history and log, as JSON."""
     view = orjson.dumps(detail(run, clock()))
     return joined(view, run.history.points(), list(run.lines))
-
-
-def answer(body: Mapping[str, Any], status: int = 200) -> web.Response:
-    """JSON."""
-    return web.Response(body=orjson.dumps(body), status=status, content_type="application/json")
-
-
-def refusal(kind: type[web.HTTPError], message: str, field: str = "") -> web.HTTPError:
-    """An error in the API's shape."""
-    body = {"accepted": False, "errors": [{"field": field, "message": message}]}
-    return kind(text=orjson.dumps(body).decode(), content_type="application/json")
-
-
-async def _asked(request: web.Request) -> Mapping[str, Any]:
-    try:
-        asked = orjson.loads(await request.read())
-    except orjson.JSONDecodeError as error:
-        raise refusal(web.HTTPBadRequest, f"not JSON: {error}") from error
-    if not isinstance(asked, dict):
-        raise refusal(web.HTTPBadRequest, "expected an object")
-    return asked
 
 
 def _verb(asked: Mapping[str, Any]) -> str:

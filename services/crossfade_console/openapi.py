@@ -39,6 +39,11 @@ def document(version: str) -> dict[str, Any]:
                 "parameters": [*_NAMED, _UID],
             },
             "/api/experiments/{namespace}/{name}/log": {"get": _log(), "parameters": _NAMED},
+            "/api/experiments/{namespace}/{name}/replay": {
+                "get": _replay(parameters=_CHANGES),
+                "post": _replay(requestBody=_takes("Replay")),
+                "parameters": [*_NAMED, _UID],
+            },
             "/api/experiments/{namespace}/{name}/actions": {
                 "post": _act(),
                 "parameters": _NAMED,
@@ -108,17 +113,30 @@ def _act() -> dict[str, Any]:
     return {
         "summary": "Ask for something",
         "security": [{"token": []}],
-        "requestBody": {
-            "required": True,
-            "content": {
-                "application/json": {"schema": {"$ref": "#/components/schemas/Action"}}
-            },
-        },
+        "requestBody": _takes("Action"),
         "responses": {
             "202": _json({"$ref": "#/components/schemas/Answer"}, "Valid and recorded."),
             "401": _json({"$ref": "#/components/schemas/Error"}, "Not signed in."),
             "409": _json({"$ref": "#/components/schemas/Error"}, "Shown state is stale."),
             "422": _json({"$ref": "#/components/schemas/Answer"}, "Refused, by field."),
+        },
+    }
+
+
+def _takes(name: str) -> dict[str, Any]:
+    schema = {"$ref": f"#/components/schemas/{name}"}
+    return {"required": True, "content": {"application/json": {"schema": schema}}}
+
+
+def _replay(**asked: Any) -> dict[str, Any]:
+    return {
+        "summary": "When the run would have stopped under other rules, beside what happened",
+        **asked,
+        "responses": {
+            "200": _json({"$ref": "#/components/schemas/Replayed"}, "Both courses."),
+            "422": _json({"$ref": "#/components/schemas/Error"}, "Refused, by field."),
+            "429": _json({"$ref": "#/components/schemas/Error"}, "Another one is computed."),
+            "503": _json({"$ref": "#/components/schemas/Error"}, "No analyzer answers."),
         },
     }
 
@@ -131,7 +149,64 @@ _TEXT = {"type": "string"}
 _MAYBE = {"type": ["string", "null"]}
 _SPLIT = {"type": "object", "additionalProperties": {"type": "number"}}
 _ERRORS = {"type": "array", "items": _object(["message"], field=_TEXT, message=_TEXT)}
+_POLICY = {"enum": ["iter8", "assured"]}
+_LEVEL = {"type": "number", "exclusiveMinimum": 0, "maximum": 0.5}
+_CHANGES = [
+    {"name": "policy", "in": "query", "schema": _POLICY},
+    {"name": "alpha", "in": "query", "schema": _LEVEL},
+    {
+        "name": "limit",
+        "in": "query",
+        "description": "`metric=value`; repeatable.",
+        "schema": {"type": "array", "items": _TEXT},
+        "explode": True,
+    },
+    {"name": "minEffect", "in": "query", "description": "Of the reward.", "schema": _TEXT},
+    {"name": "earlyStop", "in": "query", "schema": {"type": "boolean"}},
+]
+_COURSE = _object(
+    ["name", "stoppedAt", "verdict", "winner", "exposure", "askedExposure", "moments"],
+    name=_TEXT,
+    stoppedAt={"type": ["integer", "null"], "description": "Null where it would still go on."},
+    looks={"type": "integer"},
+    verdict=_TEXT,
+    winner=_MAYBE,
+    exposure={"type": "number", "description": "Mean share of the candidates, in percent."},
+    askedExposure={"type": "number", "description": "As these rules themselves asked for."},
+    served={"type": ["number", "null"], "description": "Requests of the candidates till then."},
+    reason=_TEXT,
+    moments={
+        "type": "array",
+        "items": _object(
+            ["iteration", "inForce", "asked", "verdict"],
+            iteration={"type": "integer"},
+            inForce={"type": "number"},
+            asked={"type": "number"},
+            verdict=_TEXT,
+            chance={"type": ["number", "null"]},
+        ),
+    },
+)
 _SCHEMAS: dict[str, Any] = {
+    "Replay": _object(
+        [],
+        change=_object(
+            [],
+            policy=_POLICY,
+            alpha=_LEVEL,
+            limits={"type": "object", "additionalProperties": {"type": ["number", "string"]}},
+            minEffect={"type": ["number", "string"]},
+            earlyStop={"type": "boolean"},
+        ),
+    ),
+    "Course": _COURSE,
+    "Replayed": _object(
+        ["accepted", "uid", "ran", "asked"],
+        accepted={"const": True},
+        uid=_TEXT,
+        ran={"oneOf": [{"$ref": "#/components/schemas/Course"}, {"type": "null"}]},
+        asked={"$ref": "#/components/schemas/Course"},
+    ),
     "Row": _object(
         ["namespace", "name", "uid", "phase", "headline", "split"],
         namespace=_TEXT,

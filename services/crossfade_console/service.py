@@ -26,6 +26,7 @@ from crossfade_console.metrics import ProjectedMetrics
 from crossfade_console.projection import Projection
 from crossfade_console.sessions import Sessions
 from crossfade_console.site import Site, guard
+from crossfade_console.whatifs import WhatIfs
 
 log = logging.getLogger(__name__)
 
@@ -134,7 +135,8 @@ class Console:
             return web.Response(body=metrics.text(), headers={"Content-Type": kind})
 
         app = web.Application(middlewares=[guard, self._patience], client_max_size=65_536)
-        app.add_routes([*site.routes(), *api.routes()])
+        whatifs = WhatIfs(self.projection, self.commander)
+        app.add_routes([*site.routes(), *api.routes(), *whatifs.routes()])
         app.router.add_get("/metrics", exposition)
         app.router.add_get("/readyz", self._readyz)
         return app
