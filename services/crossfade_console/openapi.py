@@ -187,7 +187,15 @@ _COURSE = _object(
         ),
     },
 )
+_PLACE = _object(
+    ["position", "waiting", "holder", "ahead"],
+    position={"type": "integer", "description": "0 holds the target, 1 is next in line."},
+    waiting={"type": "integer", "description": "How many wait for the target in all."},
+    holder={"type": "string", "description": "`namespace/name`; empty where nobody is."},
+    ahead={"type": "string", "description": "The run just ahead, as `namespace/name`."},
+)
 _SCHEMAS: dict[str, Any] = {
+    "Place": _PLACE,
     "Replay": _object(
         [],
         change=_object(
@@ -220,6 +228,8 @@ _SCHEMAS: dict[str, Any] = {
         iteration={"type": "integer"},
         of={"type": "integer"},
         split=_SPLIT,
+        target=_TEXT,
+        queue={"oneOf": [{"$ref": "#/components/schemas/Place"}, {"type": "null"}]},
         startedAt=_MAYBE,
         updatedAt=_MAYBE,
         endedAt=_MAYBE,

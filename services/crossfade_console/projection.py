@@ -14,6 +14,7 @@ from crossfade.runtime.service import Logged
 from crossfade.telling import Known, learn
 from crossfade_console.entries import entry
 from crossfade_console.histories import History, packed
+from crossfade_console.queues import Place, Queues
 
 LINES = 250
 MOST_RUNS = 5000
@@ -31,6 +32,8 @@ class Run:
     version: int = 0
     decisions: Counter[str] = field(default_factory=Counter)
     fights: int = 0
+    place: Place | None = None
+    """Where it stands at its target; None before it is known and after the end."""
 
 
 @dataclass(slots=True)
@@ -48,6 +51,7 @@ class Projection:
     absences: Counter[str] = field(default_factory=Counter)
     services: deque[dict[str, Any]] = field(default_factory=lambda: deque(maxlen=SERVICE_LINES))
     """What services said of themselves."""
+    queues: Queues = field(default_factory=Queues)
     _changed: asyncio.Event = field(default_factory=asyncio.Event)
 
     def take(self, logged: Logged) -> None:
@@ -66,6 +70,8 @@ class Projection:
             run.version = self.version
             self.runs.move_to_end(event.uid)
             self._count(logged, run, was_over)
+            if isinstance(event, StageChange):
+                self._line_up(run)
         self._wake()
 
     def clear(self) -> None:
@@ -76,6 +82,7 @@ class Projection:
         self.durations.clear()
         self.absences.clear()
         self.services.clear()
+        self.queues.clear()
 
     def find(self, namespace: str, name: str, uid: str = "") -> Run | None:
         """The latest run of an experiment, or the one with that uid."""
@@ -120,6 +127,14 @@ class Projection:
             self.runs[event.uid] = run
             self.by_name[event.namespace, event.name] = event.uid
         return run
+
+    def _line_up(self, changed: Run) -> None:
+        """Note who stands where; whoever moved up has changed without an event of its own."""
+        for uid, place in self.queues.take(changed.known):
+            run = self.runs[uid]
+            if run.place != place:
+                run.place, run.version = place, self.version
+                self.runs.move_to_end(uid)
 
     def _count(self, logged: Logged, run: Run, was_over: bool) -> None:
         event, known = logged.event, run.known

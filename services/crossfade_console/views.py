@@ -67,6 +67,7 @@ def row(run: Run) -> View:
         "split": known.split,
         "spark": run.history.spark,
         "target": known.target,
+        "queue": run.place.to_json() if run.place else None,
         "troubles": len(known.troubles),
         "startedAt": _moment(known.started_at),
         "updatedAt": _moment(known.updated_at),
