@@ -17,7 +17,7 @@ from crossfade_analyzer.inference.distributions import ndtri
 from crossfade_analyzer.inference.information import exposures
 from crossfade_analyzer.inference.needs import clean_requests, lift_requests, share_requests
 from crossfade_analyzer.inference.pacing import TARGET, TARGET_SHARED
-from crossfade_analyzer.inference.wording import promise
+from crossfade_analyzer.inference.phrases import promise
 from crossfade_analyzer.policies.mapping import Mapped, Mapping, map_document
 
 POWER = 0.8

@@ -32,7 +32,7 @@ def test_a_better_candidate_wins_at_the_planned_end_and_not_before():
     assert findings.candidates[0].verdict == "leading"
     _, findings = steady(plan, GOOD, evidence=evidence, start=15)
     assert (findings.verdict, findings.winner, findings.final) == ("promote", "c", True)
-    assert "conversion above the baseline proved (0.14 against 0.1 (+40.0%)" in text(findings)
+    assert "conversion above the baseline proved: 0.14 against 0.1 (+40.0 %)" in text(findings)
 
 
 def test_an_equal_candidate_keeps_the_baseline_and_says_why():
@@ -96,7 +96,7 @@ def test_a_reversal_in_the_last_third_blocks_the_promotion():
     assert claim.proved
     assert not claim.supported
     assert findings.verdict == "inconclusive"
-    assert "last third speaks against it" in text(findings)
+    assert "its last part speaks against it" in text(findings)
 
 
 def test_a_baseline_that_violates_waives_the_reward():

@@ -254,11 +254,17 @@ def _absorb_gauge(
     half = len(now) // 2 if claim.paired else len(now)
     other = now[2 * half - 1] if claim.paired else claim.limit
     d = claim.sign * (now[half - 1] - other) - (claim.margin_of_proof if claim.paired else 0.0)
-    weight = 1.0
-    if claim.denominator:
-        weight = now[0] * now[half] / (now[0] + now[half]) if claim.paired else now[0]
+    weight = _weight(now, half) if claim.denominator else 1.0
     state = gauges.step(line.gauge, d, weight, look.iteration > plan.last_third)
     return line._replace(gauge=state)
+
+
+def _weight(now: Counts, half: int) -> float:
+    """Requests behind a gauge's value; of a pair, as many as its smaller side allows."""
+    if half == len(now):
+        return now[0]
+    both = now[0] + now[half]
+    return now[0] * now[half] / both if both > 0.0 else 0.0
 
 
 def _with_dispersion(plan: Plan, lines: list[Line]) -> tuple[Line, ...]:

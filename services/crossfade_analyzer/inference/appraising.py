@@ -175,20 +175,20 @@ def _weigh_value(claim: Claim, line: Line) -> Weighed:
         alarmed=exceeded,
         impossible=False,
         futile=False,
-        proved=not exceeded,
+        proved=bool(line.seen) and not exceeded,
         supported=True,
         early=True,
     )
 
 
 def _weigh_gauge(plan: Plan, claim: Claim, line: Line, iteration: int, waived: bool) -> Weighed:
-    """A gauge: proved by its t-mixture, with no forecast of a proof."""
+    """A gauge: proved by its t-mixture; the chance that it is true stands for a forecast."""
     state, decided = line.gauge, iteration >= plan.deciding_look
     log_e, line_at = gauges.log_evidence(state, plan.iterations), -math.log(plan.level)
     passed = state.k >= gauges.LEAST_INTERVALS and log_e >= line_at
     t = gauges.t_value(state)
     risk = stdtr(state.k - 1.0, -t) if state.k >= 2.0 else 0.0
-    pp = (1.0 if passed else 0.0) if decided else 1.0
+    pp = (1.0 if passed else 0.0) if decided else 1.0 - risk
     return Weighed(
         claim=claim,
         line=line,
@@ -224,7 +224,12 @@ def stop_of(weighed: Sequence[Weighed], iteration: int, violates: bool) -> Stop 
 
 
 def holds(w: Weighed) -> bool:
-    """Whether a claim lets its candidate win now: proved and not contradicted, or unviolated."""
+    """Whether a claim lets its candidate win now: proved and not contradicted, or unviolated.
+
+    A budget has to be known to be kept; a description promises nothing.
+    """
+    if w.claim.kind == "budget":
+        return w.proved
     if w.waived or not w.claim.inferred:
         return not w.alarmed
     if w.claim.burden == "monitor":

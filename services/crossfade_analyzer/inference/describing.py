@@ -16,7 +16,7 @@ def describe(plan: Plan, candidate: str, w: Weighed, decided: bool) -> ClaimFind
     """One claim's finding."""
     claim, line = w.claim, w.line
     estimate, low, high = _interval(plan, w)
-    n, events = (line.totals[0], line.totals[1]) if len(line.totals) > 1 else (0.0, 0.0)
+    n, events = _amounts(claim, line)
     monitored = claim.burden == "monitor" or not claim.inferred
     return ClaimFinding(
         claim=claim.name,
@@ -46,6 +46,13 @@ def describe(plan: Plan, candidate: str, w: Weighed, decided: bool) -> ClaimFind
         impossible=w.impossible,
         log_alarm=w.log_alarm,
     )
+
+
+def _amounts(claim: Claim, line: Line) -> tuple[float, float]:
+    """(requests, seconds where time is the exposure, or a gauge's intervals; events in them)."""
+    if claim.kind == "gauge":
+        return line.gauge.k, 0.0
+    return (line.totals[0], line.totals[1]) if len(line.totals) > 1 else (0.0, 0.0)
 
 
 def _interval(plan: Plan, w: Weighed) -> tuple[float | None, float | None, float | None]:

@@ -25,7 +25,8 @@ class ClaimFinding:
 
     `estimate`, `low`, `high` are in the metric's unit (a pair's: candidate minus baseline), the
     interval anytime-valid at 1 − α; `log_e` the log e-value for the claim; `z` is compared with
-    `critical` at the deciding look; `n_more` requests of the candidate are still needed (None:
+    `critical` at the deciding look. `n` is what `events` were counted over: requests, or seconds
+    where time is the exposure; of a gauge, intervals. `n_more` of them are still needed (None:
     not at this effect). `baseline` is the baseline's own estimate.
     """
 

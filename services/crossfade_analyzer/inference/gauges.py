@@ -33,7 +33,12 @@ class GaugeState(NamedTuple):
 
 
 def step(state: GaugeState, d: float, weight: float, recent: bool) -> GaugeState:
-    """Add one interval's difference d (positive supports the claim), weight 1 or requests."""
+    """Add one interval's difference d (positive supports the claim), weight 1 or requests.
+
+    An interval of no weight is nobody's: it changes nothing, not even the count of intervals.
+    """
+    if weight <= 0.0:
+        return state
     k, xx, xz, zz, total, dd, lagged, first, last, scale, d3, k3 = state
     if k == 0.0:
         first, scale = d, weight
@@ -57,7 +62,7 @@ def autocorrelation(state: GaugeState) -> float:
 def log_evidence(state: GaugeState, iterations: int) -> float:
     """Log e-value for "the mean difference is positive", damped by the autocorrelation."""
     k, phi0 = state.k, iterations / 8.0 * state.scale
-    if k < 2.0 or state.zz <= 0.0:
+    if k < 2.0 or state.zz <= 0.0 or phi0 <= 0.0:
         return 0.0
     whole = phi0 + state.xx
     r = max(state.zz - state.xz * state.xz / whole, 1e-300)

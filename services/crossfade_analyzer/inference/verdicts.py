@@ -25,14 +25,22 @@ def candidate_verdict(
     """What is said of one candidate; `winner` may still be turned into `runner-up`."""
     if stop is not None:
         return "rejected" if stop.kind == "rejected" else "futile"
-    proved = all(holds(w) for w in weighed) if ended else early
+    proved = grounded(weighed) and (all(holds(w) for w in weighed) if ended else early)
     if proved and log_mismatch >= ratio_check.LOG_BLOCK:
         return "split-mismatch"
     if proved:
         return "winner"
     if not ended:
         return "leading" if leading else "collecting"
-    return "inconclusive" if any(w.line.batches for w in weighed) else "no-data"
+    return "inconclusive" if any(w.line.at for w in weighed) else "no-data"
+
+
+def grounded(weighed: Sequence[Weighed]) -> bool:
+    """Whether anything that could have spoken against a candidate was read at least once.
+
+    Without it "every claim holds" is true of nothing at all, and would promote.
+    """
+    return any(w.claim.kind != "descriptive" and w.line.at > 0 for w in weighed)
 
 
 def proved_early(plan: Plan, weighed: Sequence[Weighed], iteration: int) -> bool:

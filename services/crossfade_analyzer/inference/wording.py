@@ -9,7 +9,7 @@ from . import ratio_check
 from .claim_specs import Claim
 from .evidence import Evidence
 from .findings import CandidateFinding, ClaimFinding, Findings
-from .needs import clean_requests
+from .phrases import UNREAD, lacking, percent, promise, seen
 from .plan import Plan
 
 Reason = tuple[str, str]
@@ -22,7 +22,7 @@ def reasons_for(plan: Plan, evidence: Evidence, findings: Findings) -> tuple[Rea
 
 def _all(plan: Plan, evidence: Evidence, findings: Findings) -> Iterator[Reason]:
     for one in findings.candidates:
-        yield from _candidate(plan, evidence, findings, one)
+        yield from _candidate(plan, findings, one)
     if findings.baseline_violates:
         yield (
             "baseline-violates",
@@ -37,35 +37,25 @@ def _all(plan: Plan, evidence: Evidence, findings: Findings) -> Iterator[Reason]
         )
 
 
-def _candidate(
-    plan: Plan, evidence: Evidence, findings: Findings, one: CandidateFinding
-) -> Iterator[Reason]:
+def _candidate(plan: Plan, findings: Findings, one: CandidateFinding) -> Iterator[Reason]:
     """The sentences about one candidate."""
     name, verdict = one.candidate, one.verdict
     if verdict in ("rejected", "futile"):
-        claim, found = _of(plan, one, one.stopped_by)
-        yield _stopped(plan, verdict, name, claim, found)
+        yield _stopped(plan, verdict, name, *_of(plan, one, one.stopped_by))
     elif verdict == "winner":
-        proofs = "; ".join(_proof(_of(plan, one, f.claim)[0], f) for f in _asked(one))
-        yield "winner", f"{name} wins: {proofs or 'all objectives hold'}"
+        yield "winner", f"{name} wins: {'; '.join(_grounds(plan, one))}"
     elif verdict == "runner-up":
-        yield (
-            "runner-up",
-            f"{name} is proved better than {plan.baseline}, but {findings.winner} earns more",
-        )
+        yield "runner-up", _beaten(plan, findings, name)
     elif verdict == "no-data":
-        yield (
-            "no-data",
-            f"no-data: not one complete reading of {name} in {findings.iteration} looks",
-        )
+        looks = findings.iteration
+        yield "no-data", f"no-data: not one complete reading of {name} in {_looks(looks)}"
     elif verdict == "split-mismatch":
         yield (
             "split-mismatch",
             f"{name} is not promoted while requests do not follow the weights",
         )
     elif verdict == "inconclusive":
-        for found in (f for f in _asked(one) if not (f.proved and f.supported)):
-            yield _unproved(plan, findings, one, _of(plan, one, found.claim)[0], found)
+        yield from _open(plan, findings, one)
     else:
         yield _under_way(plan, findings, one)
 
@@ -79,20 +69,78 @@ def _of(plan: Plan, one: CandidateFinding, name: str | None) -> tuple[Claim, Cla
     return plan.claims[i], one.claims[i]
 
 
-def _stopped(plan: Plan, verdict: str, name: str, claim: Claim, found: ClaimFinding) -> Reason:
+def _grounds(plan: Plan, one: CandidateFinding) -> Iterator[str]:
+    """What a winner stands on: proofs first, then what only had to be kept."""
+    for proved in _asked(one):
+        yield _proof(_of(plan, one, proved.claim)[0], proved)
+    for claim, found in zip(plan.claims, one.claims, strict=True):
+        if claim.kind != "descriptive" and found.monitored and not found.waived:
+            yield f"{promise(claim)} kept: {seen(claim, found)}"
+
+
+def _beaten(plan: Plan, findings: Findings, name: str) -> str:
+    if any(claim.role == "reward" for claim in plan.claims):
+        return f"{name} is proved better than {plan.baseline}, but {findings.winner} earns more"
+    return f"{name} meets every objective as well; {findings.winner} goes first"
+
+
+def _stopped(plan: Plan, verdict: str, name: str, claim: Claim, f: ClaimFinding) -> Reason:
     if verdict == "rejected":
+        return "rejected", f"{name} rejected: {promise(claim)} is violated: {seen(claim, f)}"
+    if f.impossible:
         return (
-            "rejected",
-            f"{name} rejected: {promise(claim)} is violated: {_seen(claim, found)}",
+            "futile",
+            f"{name} stopped: {promise(claim)} cannot be proved in this run: {seen(claim, f)}"
+            f"{lacking(claim, plan, f)}",
         )
-    if found.risk > 0.99:
-        word = "worse than the baseline" if claim.paired else f"{promise(claim)} is violated"
-        return "futile-worse", f"{name} stopped: {word}: {_seen(claim, found)}"
+    if f.risk > 0.99:
+        return "futile-worse", f"{name} stopped: {_violated(claim, f)}: {seen(claim, f)}"
     return (
         "futile",
-        f"{name} stopped: {promise(claim)} cannot be proved in this run: "
-        f"{_seen(claim, found)}{_still(claim, plan, found)}",
+        f"{name} stopped: {promise(claim)} will hardly be proved in this run: {seen(claim, f)}"
+        f"{lacking(claim, plan, f)}",
     )
+
+
+def _violated(claim: Claim, found: ClaimFinding) -> str:
+    """What is all but certain of a claim that was given up as false."""
+    better = claim.sign * (found.estimate or 0.0)
+    if claim.paired and claim.margin_of_proof <= 0.0:
+        allowed = " by more than allowed" if claim.margin_of_proof < 0.0 else ""
+        return f"worse than the baseline{allowed} in {claim.name}"
+    if claim.paired and better <= 0.0:
+        return f"no better than the baseline in {claim.name}"
+    if claim.paired:
+        return f"less than {claim.margin_of_proof:g} better than the baseline in {claim.name}"
+    return f"{promise(claim)} is violated"
+
+
+def _open(plan: Plan, findings: Findings, one: CandidateFinding) -> Iterator[Reason]:
+    """Why a run ended without a proof: every claim that lacks one, or that was broken."""
+    asked = _asked(one)
+    for found in asked:
+        if not (found.proved and found.supported):
+            yield _unproved(plan, findings, one, _of(plan, one, found.claim)[0], found)
+    kept = [(claim, f) for claim, f in zip(plan.claims, one.claims, strict=True) if f.monitored]
+    for claim, found in kept:
+        if claim.kind != "descriptive" and not _kept(claim, found):
+            yield "not-kept", _doubtful(one.candidate, claim, found)
+    if not asked and all(claim.kind == "descriptive" for claim, _ in kept):
+        what = f"nothing that is asked of {one.candidate} can be proved"
+        yield "inconclusive", f"inconclusive: {what}"
+
+
+def _doubtful(name: str, claim: Claim, found: ClaimFinding) -> str:
+    known = found.estimate is not None
+    how = "is more likely broken than kept" if known else "is not known to be kept"
+    return f"inconclusive: {promise(claim)} {how} by {name}: {seen(claim, found)}"
+
+
+def _kept(claim: Claim, found: ClaimFinding) -> bool:
+    """Whether a claim that is only watched stands in nobody's way."""
+    if claim.kind == "budget":
+        return found.proved
+    return found.n > 0.0 and found.risk < 0.5 and not found.violated
 
 
 def _unproved(
@@ -102,91 +150,57 @@ def _unproved(
     if found.proved:
         return (
             "inconclusive",
-            f"inconclusive: {promise(claim)} held over the whole run of {one.candidate}, but the "
-            f"last third speaks against it: {_seen(claim, found)}",
+            f"inconclusive: {promise(claim)} held over the whole run of {one.candidate}, but its "
+            f"last part speaks against it: {seen(claim, found)}",
         )
-    more = _still(claim, plan, found) + _iterations(findings, one, found)
+    more = lacking(claim, plan, found) + _iterations(findings, found)
     return (
         "inconclusive",
         f"inconclusive: {promise(claim)} not proved for {one.candidate}: "
-        f"{_seen(claim, found)}{more}",
+        f"{seen(claim, found)}{more}",
     )
 
 
 def _under_way(plan: Plan, findings: Findings, one: CandidateFinding) -> Reason:
-    left = max(plan.iterations - findings.iteration, 0)
-    asked = _asked(one)
+    """How far a candidate has come, by the claim that holds it up most."""
+    asked, left = _asked(one), _looks(max(plan.iterations - findings.iteration, 0))
     if not asked:
         return one.verdict, f"{one.candidate} is watched: nothing is asked to be proved"
-    weakest = min(asked, key=lambda f: f.pp)
+    weakest = min(asked, key=lambda f: (f.estimate is not None, f.pp))
     claim, found = _of(plan, one, weakest.claim)
-    return (
-        one.verdict,
-        f"{one.candidate} {one.verdict}: {_seen(claim, found)}; {promise(claim)} will be proved "
-        f"with a chance of {found.pp:.0%}, {left} looks to go",
-    )
+    what = "leads" if one.verdict == "leading" else "collects evidence"
+    text = f"{one.candidate} {what}: {_seen_of(claim, found)}; "
+    return one.verdict, text + _chance(plan, findings, claim, found) + f", {left} to go"
 
 
-def promise(claim: Claim) -> str:
-    """What the claim promises: "error-rate ≤ 0.01", "conversion above the baseline"."""
-    if claim.paired:
-        side = "below" if claim.lower_is_better else "above"
-        by = f" by {abs(claim.margin_of_proof):g}" if claim.margin_of_proof > 0 else ""
-        worse = f" (at most {claim.margin:g} worse)" if claim.margin > 0 else ""
-        return f"{claim.name} {side} the baseline{by}{worse}"
-    what = (
-        f"{claim.name} ≤ {claim.upper:g}"
-        if claim.upper is not None
-        else (f"{claim.name} ≥ {claim.lower:g}")
-    )
-    return f"{what}{claim.unit and ' ' + claim.unit}"
+def _seen_of(claim: Claim, found: ClaimFinding) -> str:
+    return f"{claim.name}: {UNREAD}" if found.estimate is None else seen(claim, found)
 
 
-def _seen(claim: Claim, f: ClaimFinding) -> str:
-    """What was seen, in numbers."""
-    if f.estimate is None:
-        return "no complete reading yet"
-    if claim.paired:
-        lift = f" ({f.estimate / f.baseline:+.1%})" if f.baseline else ""
-        against = f" against {_number(f.baseline)}" if f.baseline is not None else ""
-        own = (
-            f.events / f.n
-            if f.n > 0.0 and claim.kind != "gauge"
-            else f.estimate + (f.baseline or 0.0)
-        )
-        value = _number(own)
-        return f"{value}{against}{lift}, {f.n:,.0f} requests"
-    if claim.kind in ("bernoulli", "quantile"):
-        what = "errors" if claim.kind == "bernoulli" else f"requests beyond {claim.limit:g}"
-        return f"{f.events:,.0f} {what} in {f.n:,.0f} requests"
-    if f.n <= 0.0 or claim.kind in ("gauge", "budget"):
-        return f"{_number(f.estimate)} seen"
-    return f"{_number(f.estimate)} over {f.n:,.0f} requests"
+def _chance(plan: Plan, findings: Findings, claim: Claim, found: ClaimFinding) -> str:
+    """What may be expected of a proof; nobody forecasts a gauge, or what was never read."""
+    if findings.iteration >= plan.deciding_look:
+        return f"{promise(claim)} is {'' if found.proved else 'not '}proved"
+    if found.estimate is None or claim.kind == "gauge":
+        return f"{promise(claim)} is yet to be proved"
+    return f"{promise(claim)} will be proved with a chance of {percent(found.pp)}"
 
 
 def _proof(claim: Claim, found: ClaimFinding) -> str:
-    return f"{promise(claim)} proved ({_seen(claim, found)})"
+    return f"{promise(claim)} proved: {seen(claim, found)}"
 
 
-def _still(claim: Claim, plan: Plan, found: ClaimFinding) -> str:
-    """How many requests a proof needs."""
-    if claim.proportion and found.events <= 0.0:
-        return f", {clean_requests(claim.p0, plan.z_level):,.0f} clean ones needed"
-    if found.n_more is None:
-        return ", and the effect so far points the other way"
-    return f", about {found.n_more:,.0f} more needed" if found.n_more >= 1.0 else ""
-
-
-def _iterations(findings: Findings, one: CandidateFinding, found: ClaimFinding) -> str:
+def _iterations(findings: Findings, found: ClaimFinding) -> str:
     """How many more iterations that is at this rate."""
     rate = found.n / max(findings.iteration, 1)
     if not found.n_more or rate <= 0.0:
         return ""
-    return f", {math.ceil(found.n_more / rate):,d} more iterations at this rate"
+    more = math.ceil(found.n_more / rate)
+    return f", {more:,d} more {'iteration' if more == 1 else 'iterations'} at this rate"
 
 
-def _number(x: float | None) -> str:
-    return "nothing" if x is None else f"{x:.4g}"
+def _looks(count: int) -> str:
+    return "1 look" if count == 1 else f"{count:,d} looks"
 
 
 def _ratio(log_e: float) -> str:

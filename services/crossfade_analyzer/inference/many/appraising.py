@@ -163,7 +163,7 @@ def _weigh_value(claim: Claim, lines: Lines) -> Weighed:
         alarmed=exceeded,
         impossible=no,
         futile=no,
-        proved=~exceeded,
+        proved=read & ~exceeded,
         supported=~no,
         early=~no,
         blind=no,
@@ -174,7 +174,7 @@ def _weigh_value(claim: Claim, lines: Lines) -> Weighed:
 def holds(w: Weighed, early: bool = False) -> Bools:
     """Whether a claim lets its candidate win now (`early`: by curtailment)."""
     if not w.claim.inferred:
-        return ~w.alarmed
+        return w.proved if w.claim.kind == "budget" else ~w.alarmed
     if w.claim.burden == "monitor":
         found: Bools = (w.risk < RISK_OF_MONITORED) & ~w.alarmed
     else:

@@ -158,9 +158,8 @@ def _candidate_verdicts(
         proved = proved & holds(w, early=not ended)
     if not ended:
         proved = proved & _grown(plan, evidence, weighed)
-    read = np.zeros(shape, dtype=np.bool_)
-    for claim, lines in zip(plan.claims, evidence.lines, strict=True):
-        read = read | (lines.batches[:, 0 if claim.paired else 1 :] > 0)
+    read, grounded = _read(plan, evidence)
+    proved = proved & grounded
     open_verdict = np.where(leading, LEADS, COLLECTING)
     said = np.where(read, INCONCLUSIVE, NO_DATA) if ended else open_verdict
     blocked = (mismatch >= ratio_check.LOG_BLOCK)[:, None]
@@ -171,6 +170,17 @@ def _candidate_verdicts(
     winner = np.where(wins.any(axis=1), top, -1)
     beaten = wins & (np.arange(shape[1]) != winner[:, None])
     return np.where(beaten, RUNNER_UP, said), winner
+
+
+def _read(plan: Plan, evidence: ManyEvidence) -> tuple[Bools, Bools]:
+    """(whether anything of a candidate was read, `verdicts.grounded`)."""
+    read = grounded = np.zeros(evidence.stop.shape, dtype=np.bool_)
+    for claim, lines in zip(plan.claims, evidence.lines, strict=True):
+        now = lines.at[:, 0 if claim.paired else 1 :] > 0
+        read = read | now
+        if claim.kind != "descriptive":
+            grounded = grounded | now
+    return read, grounded
 
 
 def _grown(plan: Plan, evidence: ManyEvidence, weighed: list[Weighed]) -> Bools:
