@@ -142,6 +142,7 @@ def say_stage(
     return state.saying(
         "stage-change",
         revision=state.revision,
+        target=state.target,
         stage=state.stage,
         epoch=state.epoch,
         reason=reason,
