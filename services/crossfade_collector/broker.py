@@ -12,8 +12,14 @@ from crossfade.resources.builtin import PROVIDER
 from crossfade_collector.sources import expressions
 from crossfade_collector.sources.http import HttpBackends
 from crossfade_collector.sources.mock import MockSource
-from crossfade_collector.sources.port import MetricSource, NoValue, Question, shortened
-from crossfade_collector.sources.requests import Request, Requests
+from crossfade_collector.sources.port import (
+    MetricSource,
+    NoValue,
+    Question,
+    Request,
+    shortened,
+)
+from crossfade_collector.sources.requests import Requests
 
 __all__ = ["Broker"]
 
@@ -54,7 +60,7 @@ class Broker:
     async def close(self) -> None:
         """Close the connections to all back-ends, and to where secrets are."""
         await self.backends.close()
-        await self.requests.secrets.close()
+        await self.requests.close()
 
     async def _reading(
         self, question: Question, asked: dict[Request, asyncio.Task[str]]

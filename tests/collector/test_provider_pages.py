@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 import orjson
 import pytest
 import yaml
+from tests.collector import amazon
 from tests.collector.builders import vector
 from tests.collector.test_readings import first
 
@@ -23,6 +24,9 @@ KEYS = {
     "userKey": "user-key",
     "apiKey": "api-key",
     "appKey": "app-key",
+    "accessKeyId": "AKIDEXAMPLE",
+    "secretAccessKey": "secret-access-key",
+    "region": "eu-west-1",
 }
 
 
@@ -241,7 +245,18 @@ CASES = [
     Case("graphite", 503, b"<html>busy</html>", "http-status", "busy"),
 ]
 
+CASES += [
+    Case("cloudwatch", 200, amazon.answer(amazon.result(30.0, 12.5)), 42.5),
+    Case("cloudwatch", 200, amazon.answer(amazon.result()), "empty-result"),
+    Case(
+        "cloudwatch", 200, amazon.answer(amazon.result(1.0, code="PartialData")), "http-status"
+    ),
+    Case("cloudwatch", 400, {"__type": "ThrottlingException"}, "http-status", "throttled"),
+    Case("cloudwatch", 403, {"__type": "ExpiredTokenException"}, "unauthorized", "Expired"),
+]
+
 ASKED = {
+    "cloudwatch": ("POST", "/", '"Value": "sample-v1"', "application/x-amz-json-1.0"),
     "prometheus": (
         "GET",
         "/api/v1/query",

@@ -12,8 +12,7 @@ import aiohttp
 from aiohttp.abc import AbstractResolver, ResolveResult
 
 from crossfade.errors import FieldError, Malformed
-from crossfade_collector.sources.port import NoValue
-from crossfade_collector.sources.requests import Request
+from crossfade_collector.sources.port import NoValue, Request
 
 
 class ConnectTo(AbstractResolver):

@@ -8,14 +8,17 @@ from dataclasses import dataclass, field, replace
 import aiohttp
 from yarl import URL
 
+from crossfade_collector.sources import cloudwatch, google_monitoring
 from crossfade_collector.sources.connections import open_session, tls
-from crossfade_collector.sources.port import NoValue
-from crossfade_collector.sources.requests import Request
+from crossfade_collector.sources.patience import patiently
+from crossfade_collector.sources.port import NoValue, Request
 
 LARGEST_ANSWER = 4 << 20
 MOST_REDIRECTS = 5
 EXCERPT = 200
 REDIRECTS = (301, 302, 303, 307, 308)
+DIALECTS = {"cloudwatch": cloudwatch.refusal, "google": google_monitoring.refusal}
+"""Providers whose answers say no in a way of their own."""
 
 
 @dataclass(slots=True)
@@ -29,7 +32,11 @@ class HttpBackends:
     async def answer(self, request: Request) -> str:
         """The text of a 2xx answer. Raises NoValue with secrets masked in its detail."""
         try:
-            return await self._followed(request)
+            if request.identity is None:
+                return await self._followed(request)
+            return await patiently(
+                request, request.identity, self._followed, self.timeout_seconds
+            )
         except NoValue as reason:
             raise NoValue(reason.absence, request.masked(reason.detail)) from reason
         except TimeoutError as error:
@@ -59,7 +66,9 @@ class HttpBackends:
                 allow_redirects=False,
             ) as response:
                 if response.status not in REDIRECTS or "Location" not in response.headers:
-                    return _judged(response.status, await _text(response), request)
+                    text = await _text(response)
+                    after = _seconds(response.headers.get("Retry-After"))
+                    return _judged(response.status, text, request, after)
                 request = redirected(request, response.status, response.headers["Location"])
         raise NoValue("unreachable", f"more than {MOST_REDIRECTS} redirects")
 
@@ -74,7 +83,7 @@ def redirected(request: Request, status: int, location: str) -> Request:
         open_ones = tuple(
             h for h in request.headers if h[0].lower() in ("accept", "content-type")
         )
-        after = replace(after, headers=open_ones)
+        after = replace(after, headers=open_ones, identity=None)
     if status == 303 or (status in (301, 302) and request.method == "POST"):
         after = replace(after, method="GET", body=None)
     return after
@@ -91,8 +100,17 @@ async def _text(response: aiohttp.ClientResponse) -> str:
     return b"".join(parts).decode(errors="replace")
 
 
-def _judged(status: int, text: str, request: Request) -> str:
+def _judged(status: int, text: str, request: Request, after: float | None) -> str:
+    dialect = DIALECTS.get(request.provider)
+    refusal = dialect(status, text, after) if dialect else None
+    if refusal is not None:
+        raise refusal
     if 200 <= status < 300:
         return text
     excerpt = f"HTTP {status}: {request.masked(text)[:EXCERPT]}"
     raise NoValue("unauthorized" if status in (401, 403) else "http-status", excerpt)
+
+
+def _seconds(retry_after: str | None) -> float | None:
+    """The seconds of a Retry-After; a date there is for longer waits than ours."""
+    return float(retry_after) if retry_after and retry_after.isdecimal() else None

@@ -1,11 +1,13 @@
-"""What a source is asked, and the one way in which it fails."""
+"""What a source is asked, what is sent for it, and the one way in which it fails."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol
+
+from yarl import URL
 
 from crossfade.errors import CrossfadeError
 from crossfade.events.samples import Absence
@@ -27,6 +29,21 @@ class NoValue(CrossfadeError):
         self.detail = detail
 
 
+class Throttled(NoValue):
+    """The back-end is asked too fast, or cannot answer now; `after_seconds` if it says when."""
+
+    def __init__(self, detail: str, after_seconds: float | None = None) -> None:
+        super().__init__("http-status", detail)
+        self.after_seconds = after_seconds
+
+
+class Expired(NoValue):
+    """The back-end no longer takes the credentials; fresh ones may do."""
+
+    def __init__(self, detail: str) -> None:
+        super().__init__("unauthorized", detail)
+
+
 @dataclass(frozen=True, slots=True)
 class Question:
     """One metric of one version at one instant. `values` fill the templates."""
@@ -38,6 +55,42 @@ class Question:
     values: Mapping[str, str]
     at: datetime
     elapsed_seconds: int
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What is sent; equal requests are sent once. `secrets` are masked wherever text comes out."""
+
+    method: str
+    url: URL
+    headers: tuple[tuple[str, str], ...] = field(default=(), repr=False)
+    body: str | None = field(default=None, repr=False)
+    insecure: bool = False
+    authority: str | None = field(default=None, repr=False)
+    """PEM of the certificates to trust in place of the system's."""
+    secrets: frozenset[str] = field(default=frozenset(), repr=False)
+    provider: str = ""
+    """Whose way of saying no is understood: `cloudwatch`, `google`, any other for none."""
+    identity: Identity | None = field(default=None, repr=False)
+    """Who proves who asks, just before it is sent."""
+
+    def masked(self, text: str) -> str:
+        """The text with every secret replaced by `***`, the longest first."""
+        for secret in sorted(self.secrets, key=len, reverse=True):
+            text = text.replace(secret, "***")
+        return text
+
+
+class Identity(Protocol):
+    """Proves to a back-end who asks; equal ones prove the same."""
+
+    async def signed(self, request: Request) -> Request:
+        """The request with its proof, which is masked too. Raises NoValue."""
+        ...
+
+    def renew(self) -> bool:
+        """Whether there may be fresher credentials; the next request is signed with those."""
+        ...
 
 
 class MetricSource(Protocol):

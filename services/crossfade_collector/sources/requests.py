@@ -4,42 +4,23 @@ from __future__ import annotations
 
 import base64
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from urllib.parse import quote, quote_plus
 
 from yarl import URL
 
 from crossfade.errors import CrossfadeError, Unreachable
-from crossfade.resources import Metric, MetricSpec
+from crossfade.resources import MetricSpec
 from crossfade_collector.secrets import KeptSecrets, Secret
-from crossfade_collector.sources.port import NoValue, Question
+from crossfade_collector.sources import cloudwatch
+from crossfade_collector.sources.identities import Identities
+from crossfade_collector.sources.masking import to_mask
+from crossfade_collector.sources.port import NoValue, Question, Request
 from crossfade_collector.templates import filled
 
 PROMETHEUS_QUERY = "/api/v1/query"
-SHORTEST_SECRET = 4
-"""Characters; masking shorter texts would blot out ordinary words and hide nothing."""
-OPEN_HEADERS = frozenset({"accept", "content-type", "user-agent", "host"})
-
-
-@dataclass(frozen=True, slots=True)
-class Request:
-    """What is sent; equal requests are sent once. `secrets` are masked wherever text comes out."""
-
-    method: str
-    url: URL
-    headers: tuple[tuple[str, str], ...] = field(default=(), repr=False)
-    body: str | None = field(default=None, repr=False)
-    insecure: bool = False
-    authority: str | None = field(default=None, repr=False)
-    """PEM of the certificates to trust in place of the system's."""
-    secrets: frozenset[str] = field(default=frozenset(), repr=False)
-
-    def masked(self, text: str) -> str:
-        """The text with every secret replaced by `***`, the longest first."""
-        for secret in sorted(self.secrets, key=len, reverse=True):
-            text = text.replace(secret, "***")
-        return text
+PROMQL = frozenset({"prometheus", "google"})
+"""Providers that answer PromQL at a path that ends like this."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,25 +29,34 @@ class Requests:
 
     secrets: KeptSecrets
     own_namespace: str
+    identities: Identities = field(default_factory=Identities)
 
     async def about(self, question: Question) -> Request:
         """The request for a question. Raises NoValue where the Metric or its Secret forbids."""
         spec = question.metric.spec
         secret = await self._secret("spec.secret", spec.secret) if spec.secret else {}
         url = _address(spec, secret, question)
-        headers = _headers(spec, secret, question.metric)
+        headers = _headers(spec, secret)
         body = _body(spec, question.values)
         if body is not None and "content-type" not in map(str.lower, headers):
             headers = {"Content-Type": "application/json"} | headers
-        return Request(
+        request = Request(
             method=question.metric.method,
             url=url,
             headers=tuple(headers.items()),
             body=body,
             insecure=bool(spec.tls and spec.tls.insecure_skip_verify),
             authority=await self._authority(spec),
-            secrets=frozenset(_to_mask(secret.values(), headers)),
+            secrets=to_mask(secret.values(), headers),
+            provider=(spec.provider or "").lower(),
+            identity=self.identities.of(spec, secret, url),
         )
+        return cloudwatch.asked(request) if request.provider == "cloudwatch" else request
+
+    async def close(self) -> None:
+        """Close the connection to where secrets are, and what looks for credentials."""
+        self.identities.close()
+        await self.secrets.close()
 
     async def _authority(self, spec: MetricSpec) -> str | None:
         if not spec.tls or not spec.tls.ca_secret:
@@ -101,8 +91,8 @@ def _address(spec: MetricSpec, secret: Secret, question: Question) -> URL:
 
 def _wants_an_instant(spec: MetricSpec, url: URL) -> bool:
     """One instant for all queries of a tick, unless the author chose another."""
-    by_prometheus = (spec.provider or "").lower() == "prometheus"
-    return by_prometheus and url.path.endswith(PROMETHEUS_QUERY) and "time" not in url.query
+    by_promql = (spec.provider or "").lower() in PROMQL
+    return by_promql and url.path.endswith(PROMETHEUS_QUERY) and "time" not in url.query
 
 
 def _bad_address(spec: MetricSpec) -> NoValue:
@@ -111,7 +101,7 @@ def _bad_address(spec: MetricSpec) -> NoValue:
     return NoValue("unreachable", f"spec.urlTemplate: found {found}; {right}")
 
 
-def _headers(spec: MetricSpec, secret: Secret, metric: Metric) -> dict[str, str]:
+def _headers(spec: MetricSpec, secret: Secret) -> dict[str, str]:
     """Literal headers; substituted with the secret only for Bearer and APIKey, as upstream."""
     substituted = bool(spec.secret) and spec.auth_type in ("Bearer", "APIKey")
     written = {h.name: h.value for h in spec.header_templates or ()}
@@ -148,18 +138,3 @@ def _body(spec: MetricSpec, values: Mapping[str, str]) -> str | None:
     except (ValueError, RecursionError) as error:
         raise NoValue("jq-error", f"spec.body is not JSON once filled: {error}") from error
     return text
-
-
-def _to_mask(secrets: Iterable[str], headers: Mapping[str, str]) -> Iterable[str]:
-    spoken = [v for n, v in headers.items() if n.lower() not in OPEN_HEADERS]
-    bare = [value.rpartition(" ")[2] for value in spoken]
-    found = [text for text in (*secrets, *spoken, *bare) if len(text) >= SHORTEST_SECRET]
-    return [form for text in found for form in _as_written(text)]
-
-
-def _as_written(secret: str) -> Iterable[str]:
-    """The forms that a secret takes in addresses, forms and JSON, whoever quotes it back."""
-    in_json = json.dumps(secret)[1:-1]
-    quoted = (quote(secret, safe=safe) for safe in ("", "/", "/:@"))
-    as_form = (quote_plus(secret, safe=safe) for safe in ("", "/", "/:@"))
-    return (secret, in_json, *quoted, *as_form)

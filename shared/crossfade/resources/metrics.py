@@ -53,7 +53,8 @@ class MetricSpec(Resource):
     header_templates: tuple[Param, ...] | None = None
     method: Literal["GET", "POST"] | None = None
     body: str | None = None
-    auth_type: Literal["Basic", "Bearer", "APIKey"] | None = None
+    auth_type: Literal["Basic", "Bearer", "APIKey", "SigV4", "Google"] | None = None
+    """How the request proves who asks; `SigV4` and `Google` are additions of Crossfade."""
     secret: str | None = None
     jq_expression: str | None = None
     mock: tuple[MockLevel, ...] | None = None
@@ -75,7 +76,9 @@ class MetricSpec(Resource):
     """What a value covers: everything since the start, or the last interval."""
     tls: Tls | None = None
     max_age: Positive | None = None
-    """Seconds for which the last known value may stand in for a missing one."""
+    """Seconds; a number that was measured longer ago is the reason `stale`, not a number."""
+    timestamp_expression: str | None = None
+    """jq: when the number was measured, in Unix time or RFC 3339; for `maxAge`."""
 
 
 class Metric(Resource):

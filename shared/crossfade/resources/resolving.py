@@ -10,6 +10,7 @@ from crossfade.resources.bodies import tidied
 from crossfade.resources.builtin import BUILTIN
 from crossfade.resources.documents import as_written
 from crossfade.resources.experiments import Criteria, Experiment
+from crossfade.resources.identities import misidentified
 from crossfade.resources.metrics import REFERRING, Metric, qualified
 from crossfade.resources.mistakes import (
     METRIC_UNAVAILABLE,
@@ -69,6 +70,7 @@ def brought_along(
             continue
         errors += misnamed(metric.metadata, f"{at}.metadata")
         errors += misplaced_secrets(metric.spec, f"{at}.spec")
+        errors += misidentified(metric.spec, f"{at}.spec")
         metric = placed(metric, namespace)
         if metric.key in known:
             message = f"{metric.key} is given twice; right would be each Metric once"
@@ -119,13 +121,21 @@ def _looked_up(errors: list[FieldError], key: str, found: Found) -> Metric | Non
         return BUILTIN.get(key)
     namespace, _, name = key.partition("/")
     try:
-        return placed(parse_metric(tidied(found[key])), namespace)
+        return placed(_sound(found[key]), namespace)
     except Malformed as malformed:
         condition = f"Unable to load metric {key}"
         for error in malformed.errors:
             field = _below(f"metric {key}: ", error).field
             errors.append(Refusal(field, error.message, METRICS_UNREADABLE, condition))
         return placed(Metric.model_validate({"metadata": {"name": name}}), namespace)
+
+
+def _sound(raw: Mapping[str, Any]) -> Metric:
+    """A Metric that can be asked for. Raises Malformed."""
+    metric = parse_metric(tidied(raw))
+    if wrong := list(misidentified(metric.spec, "spec")):
+        raise Malformed(wrong)
+    return metric
 
 
 def _chained(metric: Metric, errors: list[FieldError]) -> Iterator[tuple[str, str]]:
