@@ -100,6 +100,7 @@ def _said(sample: MetricSample, judgement: Judgement) -> Assessment:
         winner=judgement.winner,
         recommended=judgement.recommended,
         verdict=judgement.verdict,
+        policy=judgement.policy,
         final=judgement.final,
         reasons=judgement.reasons,
         analysis=judgement.analysis,

@@ -347,6 +347,7 @@ def test_an_installation_chooses_what_a_document_leaves_unsaid(unsaid, decision,
     chosen = policies(AnalyzerSettings(default_policy=unsaid))
     assessment, _ = assess(chosen, document, {}, sample)
     assert (assessment.winner == "c") == (memory == "iter8")
+    assert assessment.policy == memory
 
 
 def test_what_is_remembered_is_the_engines_own_json():

@@ -5,7 +5,17 @@ from datetime import UTC, datetime
 import pytest
 
 from crossfade.events import ActionOutcome, Assessment, Incident, StageChange, WeightChange
-from crossfade.telling import Known, Limit, Urgency, headline, iteration, learn, tell, why
+from crossfade.telling import (
+    Known,
+    Limit,
+    Urgency,
+    headline,
+    iteration,
+    learn,
+    objective_states,
+    tell,
+    why,
+)
 from crossfade.telling.known import Why
 from crossfade.telling.numbers import duration, number
 
@@ -101,10 +111,70 @@ def test_an_iteration_is_one_sentence(changes, sentence):
         ({"stage": "Completed", "outcome": "inconclusive"},
          "Inconclusive: old keeps the traffic"),
         ({"stage": "Completed", "outcome": "failed"}, "Failed"),
+        ({"stage": "Completed", "outcome": "promoted", "winner": "two", "versions": (),
+          "in_force": {}, "asked": {}}, "two is promoted"),
+        ({"stage": "Completed", "outcome": "kept", "versions": ("a",)}, "a is kept"),
+        ({"winner": None, "versions": ("no", "body")}, "Nobody is ahead yet"),
+        ({"stage": "Completed", "outcome": "aborted", "versions": ("abort", "a")}, "Aborted"),
+        ({"reason": "Paused", "message": "new: paused by Ada"}, "new: paused by Ada"),
     ],
 )  # fmt: skip
 def test_a_headline_says_where_the_run_stands(changes, words):
     assert headline(a_run(**changes)) == words
+
+
+@pytest.mark.parametrize(
+    ("entry", "progress"),
+    [
+        ({"n": 208, "nMore": 91}, "208 of 299 requests"),
+        ({"n": 20, "nMore": 470, "per": "seconds"}, "20 s of 8 m 10 s"),
+        ({"n": 3, "nMore": None, "per": "intervals"}, ""),
+    ],
+)
+def test_progress_is_told_in_what_was_counted(entry, progress):
+    claim = {"candidate": "new", "metric": "m/error-rate", "upper": 0.01, "proved": False}
+    known = a_run(policy="assured", evidence=({**claim, **entry},))
+    state = objective_states(known)[0]
+    assert state.progress == progress
+    assert state.sentence == "error rate of new is 0.002" + (
+        progress and f": {progress} needed"
+    )
+
+
+def test_who_judges_is_told_by_the_assessment_where_the_document_leaves_it_open():
+    known = a_run(policy="", iteration=0)
+    told = Assessment(uid="u", iteration=1, recommended="old", verdict="continue")
+    assured = told.model_copy(update={"policy": "assured"})
+    assert learn(known, told, AT).policy == ""  # an older log says nothing
+    assert learn(known, assured, AT).policy == "assured"
+
+
+@pytest.mark.parametrize(
+    ("decision", "before", "policy"),
+    [
+        (None, "", "iter8"),
+        (None, "assured", "assured"),
+        ({"policy": "iter8"}, "assured", "iter8"),
+        ({}, "iter8", "assured"),
+    ],
+)
+def test_a_revision_says_who_judges_only_where_it_says_so(decision, before, policy):
+    spec = {
+        "target": "t",
+        "strategy": {"testingPattern": "Conformance"},
+        "versionInfo": {"baseline": {"name": "old"}},
+        **({"decision": decision} if decision is not None else {}),
+    }
+    experiment = {
+        "apiVersion": "iter8.tools/v2alpha2",
+        "kind": "Experiment",
+        "metadata": {"name": "cart"},
+        "spec": spec,
+    }
+    change = StageChange(
+        uid="u", stage="Running", reason="", document={"experiment": experiment}
+    )
+    assert learn(a_run(policy=before), change, AT).policy == policy
 
 
 def test_a_failure_gives_its_own_reason_not_the_last_verdicts():

@@ -40,6 +40,7 @@ class AssuredPolicy:
             verdict=end.verdict,
             winner=end.winner,
             recommended=end.winner or document.baseline.name,
+            policy="assured",
             final=end.final,
             reasons=reasons,
             analysis=_analysis(document, sample, end, reasons, split),

@@ -2,7 +2,8 @@
 
 Numbers carry nine decimals; what is not finite is null. `estimate`, `low` and `high` are in the
 metric's unit, of a comparison candidate minus baseline; the interval is anytime-valid. `logBar` is
-what `logE` has to reach for a proof at any look, `alarmBar` what `logAlarm` has to reach for an end.
+what `logE` has to reach for a proof at any look, `alarmBar` what `logAlarm` has to reach for an
+end. `n` and `nMore` are requests, seconds or intervals, as `per` says.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from dataclasses import fields
 from operator import attrgetter
 from typing import Any
 
-from crossfade_analyzer.inference import CandidateFinding, ClaimFinding, Findings, Plan
+from crossfade_analyzer.inference import CandidateFinding, Claim, ClaimFinding, Findings, Plan
 from crossfade_analyzer.policies.assured_steps import Step
 from crossfade_analyzer.policies.mapping import Mapped
 
@@ -70,12 +71,20 @@ def _entry(
     if not mapped.provable:
         entry |= {name: _plain(getattr(found, name)) for name in _DESCRIBED}
         return entry | {"proved": False, "lacks": mapped.field, "why": mapped.why}
+    entry["per"] = _per(mapped.claim)
     for (_, told), value in zip(_TOLD, _FOUND(found), strict=True):
         entry[told] = _plain(value) if value.__class__ is float else value
     entry |= bars
     if mapped.claim.paired:
         entry["pBestBaseline"] = _plain(findings.p_best_baseline)
     return entry
+
+
+def _per(claim: Claim) -> str:
+    """What events were counted over."""
+    if claim.kind == "gauge":
+        return "intervals"
+    return "seconds" if claim.exposure == "time" else "requests"
 
 
 def _plain(value: Any) -> Any:

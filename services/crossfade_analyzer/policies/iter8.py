@@ -32,6 +32,7 @@ class Iter8Policy:
         return Judgement(
             split=split,
             verdict="rollback" if broken else verdict,
+            policy="iter8",
             winner=scores.winner,
             recommended=document.baseline.name if broken else _recommended(document, scores),
             final=last or bool(broken),

@@ -10,6 +10,7 @@ from typing import Any, Literal
 from crossfade.resources import Direction, Document, Metric, Objective, Reward, qualified
 from crossfade.resources.builtin import PROVIDER
 from crossfade.resources.fields import number
+from crossfade.telling.numbers import unit
 
 Side = Literal["upper", "lower", "none"]
 
@@ -124,12 +125,18 @@ class Ask:
             return share if 0.0 < share < 1.0 else None
         return None
 
+    @property
+    def unit(self) -> str:
+        """The Metric's unit as it is written behind a number: `ms`."""
+        return unit(self.metric.spec.units).strip()
+
     def common(self) -> dict[str, Any]:
         """What every claim takes from its criterion, whatever its kind."""
         fields: dict[str, Any] = {
             "name": self.tag,
             "role": "reward" if self.reward else "objective",
             "window": "interval" if self.interval else "cumulative",
+            "unit": "" if self.distribution == "bernoulli" else self.unit,
         }
         if isinstance(self.criterion, Reward):
             high = self.criterion.preferred_direction is Direction.HIGH

@@ -17,13 +17,15 @@ Memory = Mapping[str, Any]
 class Judgement:
     """What a policy makes of one sample.
 
-    `split` in whole percent by version, empty where the pattern knows no weights. `final` ends
-    the run. `analysis` is the block of `status.analysis`; `evidence` one entry a claim.
+    `split` in whole percent by version, empty where the pattern knows no weights; `policy` is
+    the name of who judged. `final` ends the run. `analysis` is the block of `status.analysis`;
+    `evidence` one entry a claim.
     """
 
     split: dict[str, int]
     verdict: Verdict
     recommended: str
+    policy: str
     winner: str | None = None
     final: bool = False
     reasons: tuple[Reason, ...] = ()

@@ -76,7 +76,8 @@ def _nobody(document: Document, scores: Scores) -> Reason:
     if not any(scores.feasible(v.name) for v in document.versions):
         text = "no version is known to meet every objective"
         return Reason(code="nobody-meets-the-objectives", text=text)
-    return Reason(code="no-reward", text="the reward of no version that meets them is known")
+    held = " of the versions that meet every objective" if document.objectives else ""
+    return Reason(code="no-reward", text=f"the reward{held} is not known yet")
 
 
 def _unknown(sample: MetricSample) -> list[Reason]:

@@ -22,7 +22,8 @@ class Assessment(Event):
     """The split to move to, the verdict, and what both rest on.
 
     `final` ends the run now; the assessment of the last iteration is always final.
-    `analysis` is the block that v2alpha2 shows in `status.analysis`.
+    `analysis` is the block that v2alpha2 shows in `status.analysis`. `policy` is who judged: the
+    document may leave that to the installation.
     """
 
     kind: ClassVar[str] = "assessment"
@@ -32,6 +33,7 @@ class Assessment(Event):
     winner: str | None = None
     recommended: str
     verdict: Verdict
+    policy: str = ""
     final: bool = False
     reasons: tuple[Reason, ...] = ()
     analysis: dict[str, Any] = Field(default_factory=dict)

@@ -50,6 +50,7 @@ class Known(Body):
     target: str = ""
     pattern: str = ""
     policy: str = ""
+    """Who judges: as the latest assessment said; before the first, as the document says."""
     interval_seconds: int = 0
     iteration: int = 0
     of: int = 0
@@ -161,10 +162,10 @@ def _(event: StageChange, known: Known, at: datetime) -> dict[str, Any]:
     if event.stage == "Completed":
         made["ended_at"] = known.ended_at or at
         made["troubles"] = {}
-    return made | _from_document(event.document)
+    return made | _from_document(event.document, known)
 
 
-def _from_document(body: dict[str, Any] | None) -> dict[str, Any]:
+def _from_document(body: dict[str, Any] | None, known: Known) -> dict[str, Any]:
     if not body:
         return {}
     try:
@@ -177,7 +178,7 @@ def _from_document(body: dict[str, Any] | None) -> dict[str, Any]:
     return {
         "target": spec.target,
         "pattern": str(document.pattern),
-        "policy": document.policy,
+        "policy": _policy(document, known),
         "interval_seconds": document.interval_seconds,
         "of": document.iterations,
         "versions": tuple(version.name for version in document.versions),
@@ -198,6 +199,11 @@ def _from_document(body: dict[str, Any] | None) -> dict[str, Any]:
         "units": {k: m.spec.units for k, m in document.metrics.items() if m.spec.units},
         "annotations": dict(document.experiment.metadata.annotations or {}),
     }
+
+
+def _policy(document: Document, known: Known) -> str:
+    """Who will judge; where the document leaves it open, only an assessment tells."""
+    return document.decided_by("assured" if known.policy == "assured" else "iter8")
 
 
 @_changes.register
@@ -232,6 +238,7 @@ def _(event: Assessment, known: Known, at: datetime) -> dict[str, Any]:
         "winner": event.winner,
         "recommended": event.recommended,
         "verdict": event.verdict,
+        "policy": event.policy or known.policy,
         "final": event.final,
         "reasons": tuple(Why(code=r.code, text=r.text) for r in event.reasons),
         "evidence": event.evidence,

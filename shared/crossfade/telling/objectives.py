@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from crossfade.telling.known import Known, Limit
-from crossfade.telling.numbers import number, short, spoken, unit
+from crossfade.telling.numbers import duration, number, short, spoken, unit
 
 Standing = Literal["proved", "held", "not-yet", "missed", "unknown"]
 
@@ -17,7 +17,8 @@ class ObjectiveState:
     """One objective of one version.
 
     `proved` and `not-yet` are said by a policy with evidence, `held` by the latest value alone.
-    `have` and `need` are requests seen and wanted for a proof, where that is known.
+    `have` and `need` are the requests (`per`: or seconds, or intervals) seen and wanted for a
+    proof, where that is known.
     """
 
     metric: str
@@ -30,8 +31,11 @@ class ObjectiveState:
     detail: str = ""
     have: float | None = None
     need: float | None = None
+    per: str = "requests"
     low: float | None = None
     high: float | None = None
+    claim: Mapping[str, Any] | None = None
+    """The entry of the evidence about it, where a policy gave one."""
 
     @property
     def limit(self) -> str:
@@ -52,6 +56,15 @@ class ObjectiveState:
         return None
 
     @property
+    def progress(self) -> str:
+        """How far a proof is: `208 of 299 requests`; empty where that is not known."""
+        if self.have is None or not self.need:
+            return ""
+        if self.per == "seconds":
+            return f"{duration(self.have)} of {duration(self.need)}"
+        return f"{self.have:,.0f} of {self.need:,.0f} {self.per}"
+
+    @property
     def sentence(self) -> str:
         """The state in plain words."""
         what = f"{spoken(self.metric)} of {self.version}"
@@ -61,7 +74,7 @@ class ObjectiveState:
         if self.standing == "missed":
             return f"{at}, its limit {self.limit}"
         if self.standing == "not-yet" and self.need:
-            return f"{at}: {self.have or 0:,.0f} of {self.need:,.0f} requests needed"
+            return f"{at}: {self.progress} needed"
         return at
 
 
@@ -103,8 +116,10 @@ def _state(known: Known, limit: Limit, version: str) -> ObjectiveState:
         detail=known.absent.get(limit.metric, {}).get(version, "") or _lack(claim),
         have=have,
         need=have + more if have is not None and more else None,
+        per=str(claim.get("per") or "requests") if claim else "requests",
         low=field(claim, "low") if claim else None,
         high=field(claim, "high") if claim else None,
+        claim=claim,
     )
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from crossfade.telling.known import Known
 from crossfade.telling.numbers import number, split, spoken
 from crossfade.telling.objectives import ObjectiveState, objective_states
@@ -17,6 +19,7 @@ OUTCOMES = {
 }
 NEEDS_APPROVAL = "ApprovalNeeded"
 PAUSED = "Paused"
+_FIRST = re.compile(r"[\s,:;]")
 STAGES = {
     "Waiting": "waiting for its turn",
     "Initializing": "starting",
@@ -116,8 +119,7 @@ def _slowest(waiting: list[ObjectiveState]) -> str:
     if not counted:
         return " so far"
     _, slowest = min(counted, key=lambda pair: pair[0])
-    have, need = f"{slowest.have:,.0f}", f"{slowest.need:,.0f}"
-    return f" ({spoken(slowest.metric)}: {have} of {need} requests)"
+    return f" ({spoken(slowest.metric)}: {slowest.progress})"
 
 
 def _some(states: list[ObjectiveState]) -> str:
@@ -153,6 +155,6 @@ def _sentence(text: str) -> str:
 
 
 def _capital(text: str, known: Known) -> str:
-    """A sentence's first letter large, unless it begins with a version's name."""
-    own = text.startswith(known.versions) if known.versions else False
-    return text if own else text[:1].upper() + text[1:]
+    """A sentence's first letter large, unless it begins with a version's name: that is verbatim."""
+    named = {*known.versions, *known.split, known.winner, known.recommended}
+    return text if _FIRST.split(text, 1)[0] in named else text[:1].upper() + text[1:]
