@@ -7,8 +7,9 @@ from __future__ import annotations
 
 from crossfade.errors import FieldError, Malformed
 from crossfade.runtime.service import Commander, Publisher, Store
-from crossfade.settings import NotifierSettings, WebhookSettings
+from crossfade.settings import AppriseSettings, NotifierSettings, WebhookSettings
 from crossfade_notifier.channels.grafana import GrafanaAnnotations
+from crossfade_notifier.channels.links import Links
 from crossfade_notifier.channels.log import LogChannel
 from crossfade_notifier.channels.port import Channel
 from crossfade_notifier.channels.slack_webhook import SlackWebhook
@@ -18,12 +19,19 @@ from crossfade_notifier.doors import Door, SignedDoor
 from crossfade_notifier.presses import Presses
 from crossfade_notifier.service import Notifier
 
+CALLS = 4
+"""How many slow answers one delivery may wait for; a quick one is not counted."""
+
 
 def build(
     settings: NotifierSettings, *, state: Store, publisher: Publisher, commander: Commander
 ) -> Notifier:
     """The notifier that the settings ask for. Raises Malformed where they contradict."""
-    couriers = [Courier(channel, state, publisher) for channel in channels(settings)]
+    claim = CALLS * settings.timeout_seconds
+    couriers = [
+        Courier(channel, state, publisher, claim_seconds=claim)
+        for channel in channels(settings)
+    ]
     return Notifier(state, couriers, _doors(settings, state, commander))
 
 
@@ -37,6 +45,8 @@ def channels(settings: NotifierSettings) -> list[Channel]:
     if settings.grafana_token is not None:
         made.append(_annotations(settings))
     made.extend(_webhook(hook, settings.timeout_seconds) for hook in settings.webhooks)
+    made.extend(_apprise(wanted, settings) for wanted in settings.apprise)
+    _check_names(made)
     return made
 
 
@@ -54,8 +64,39 @@ def _webhook(hook: WebhookSettings, timeout_seconds: float) -> Webhook:
     return Webhook(name, hook.url, hook.secret, hook.template, hook.topics, timeout_seconds)
 
 
+def _apprise(wanted: AppriseSettings, settings: NotifierSettings) -> Channel:
+    from crossfade_notifier.channels.apprise import AppriseChannel, read_urls
+
+    where = "CROSSFADE_NOTIFIER__APPRISE"
+    urls = [*wanted.urls, *(read_urls(wanted.file, where) if wanted.file else ())]
+    if not urls:
+        told = f"found no URL for {wanted.name}; right would be `urls`, or a `file` of them"
+        raise Malformed([FieldError(where, told)])
+    return AppriseChannel(
+        name=f"apprise-{wanted.name}",
+        urls=urls,
+        topics=wanted.topics,
+        links=_links(settings),
+        timeout_seconds=settings.timeout_seconds,
+        coalesce_seconds=settings.coalesce_seconds,
+    )
+
+
+def _check_names(made: list[Channel]) -> None:
+    """A channel's name is the key of its progress: two of one name would silence each other."""
+    names = [channel.name for channel in made]
+    twice = sorted({name for name in names if names.count(name) > 1})
+    if twice:
+        told = f"found {', '.join(twice)} more than once; right would be a name for each"
+        raise Malformed([FieldError("CROSSFADE_NOTIFIER", told)])
+
+
+def _links(settings: NotifierSettings) -> Links:
+    return Links(settings.page_url, settings.grafana_url)
+
+
 def _living(settings: NotifierSettings) -> Channel:
-    from crossfade_notifier.channels.slack import Links, LivingSlack
+    from crossfade_notifier.channels.slack import LivingSlack
 
     assert settings.slack_token is not None
     if not settings.slack_channel:
@@ -66,7 +107,7 @@ def _living(settings: NotifierSettings) -> Channel:
         channel=settings.slack_channel,
         api=settings.slack_api,
         button_key=_button_key(settings),
-        links=Links(settings.page_url, settings.grafana_url),
+        links=_links(settings),
         timeout_seconds=settings.timeout_seconds,
         coalesce_seconds=settings.coalesce_seconds,
         per_second=settings.slack_per_second,

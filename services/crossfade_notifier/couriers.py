@@ -10,8 +10,9 @@ import asyncio
 import logging
 import secrets
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, field
+from typing import Any
 
 from prometheus_client import Counter, Gauge
 
@@ -35,6 +36,7 @@ CLAIM_SECONDS = 20.0
 UNSEEN_SECONDS = 0.1
 PATIENCE_SECONDS = 30.0
 IDLE_SECONDS = 5.0
+GOODBYE_SECONDS = 3.0
 
 
 @dataclass(slots=True)
@@ -56,6 +58,8 @@ class Courier:
     publisher: Publisher
     service: str = "notifier"
     clock: Callable[[], float] = time.time
+    claim_seconds: float = CLAIM_SECONDS
+    """How long one delivery may take, all its calls together; after a crash the next waits so."""
     me: str = field(default_factory=lambda: secrets.token_hex(8))
     pace: Pace = field(init=False)
     due: dict[str, Due] = field(default_factory=dict, init=False)
@@ -83,7 +87,7 @@ class Courier:
             uid = await self._next()
             due = self.due.pop(uid)
             try:
-                await self._serve(uid, due)
+                await _to_its_end(self._serve(uid, due))
             except asyncio.CancelledError:
                 raise
             except Conflict:
@@ -129,7 +133,7 @@ class Courier:
         if not owed:
             return
         if self._taken(progress):
-            self._again(uid, due, 1.0 + CLAIM_SECONDS / 4)
+            self._again(uid, due, 1.0 + self.claim_seconds / 4)
             return
         await self._carry(key, stored, progress, outbox, owed, due)
 
@@ -152,7 +156,7 @@ class Courier:
         at = self.clock()
         doubt = progress.claim
         since = doubt.since if doubt else at
-        claim = Claim(by=self.me, upto=owed[-1].n, since=since, until=at + CLAIM_SECONDS)
+        claim = Claim(by=self.me, upto=owed[-1].n, since=since, until=at + self.claim_seconds)
         claimed = progress.model_copy(update={"claim": claim})
         revision = await self.state.put(key, claimed.write(), stored.revision if stored else 0)
         parcel = Parcel(outbox.known, owed, dict(progress.memory), doubt is not None, since)
@@ -160,7 +164,7 @@ class Courier:
         self.pace.spend()
         self._last[uid] = _now()
         try:
-            await self.channel.deliver(parcel)
+            await self._deliver(parcel)
         except MaybeDone as error:
             # The claim stays: whoever tries next knows that it may have come through.
             await self._keep(key, claimed, kept, revision)
@@ -183,6 +187,15 @@ class Courier:
         DELIVERED.labels(self.channel.name, "delivered").inc()
         if outbox.known.over:
             self._last.pop(uid, None)
+
+    async def _deliver(self, parcel: Parcel) -> None:
+        """Deliver within the claim: beyond it somebody else may deliver the same."""
+        try:
+            async with asyncio.timeout(self.claim_seconds):
+                await self.channel.deliver(parcel)
+        except TimeoutError as error:
+            told = f"{self.channel.name}: not done within {self.claim_seconds:g} s"
+            raise MaybeDone(told) from error
 
     async def _keep(
         self, key: str, progress: Progress, memory: dict[str, str], revision: int
@@ -232,6 +245,21 @@ class Courier:
         newer = self.due.get(uid)
         if newer is None:
             self.due[uid] = Due(due.n, due.urgency, _now() + seconds, due.given_up_at)
+
+
+async def _to_its_end(serving: Coroutine[Any, Any, None]) -> None:
+    """Serve; who is cancelled meanwhile brings the parcel in hand to its end, if it is near.
+
+    What was posted and never recorded would be looked for, or told twice, after the restart.
+    """
+    task = asyncio.ensure_future(serving)
+    try:
+        await asyncio.shield(task)
+    except asyncio.CancelledError:
+        await asyncio.wait({task}, timeout=GOODBYE_SECONDS)
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+        raise
 
 
 def _now() -> float:

@@ -19,10 +19,12 @@ class Pace:
 
     per_second: float = 1.0
     burst: float = 3.0
+    first_pause_seconds: float = FIRST_PAUSE_SECONDS
+    longest_pause_seconds: float = LONGEST_PAUSE_SECONDS
     _tokens: float = field(default=0.0, init=False)
     _at: float = field(default=-1.0, init=False)
     _held_until: float = field(default=0.0, init=False)
-    _pause: float = field(default=FIRST_PAUSE_SECONDS, init=False)
+    _pause: float = field(default=0.0, init=False)
 
     def wait_seconds(self) -> float:
         """Seconds until the next delivery may begin; 0 for now."""
@@ -42,14 +44,14 @@ class Pace:
 
     def stumble(self) -> float:
         """Hold after a failure without advice: twice as long each time, a minute at most."""
-        pause = self._pause
+        pause = self._pause or self.first_pause_seconds
         self.hold(pause)
-        self._pause = min(pause * 2, LONGEST_PAUSE_SECONDS)
+        self._pause = min(pause * 2, self.longest_pause_seconds)
         return pause
 
     def recover(self) -> None:
         """A delivery went well: the next failure starts small again."""
-        self._pause = FIRST_PAUSE_SECONDS
+        self._pause = 0.0
 
     def _refill(self, now: float) -> None:
         if self._at < 0:

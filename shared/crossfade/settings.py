@@ -149,6 +149,19 @@ class WebhookSettings(Section):
     """Topics such as `winner`, `rolled-back`, `failed`, `trouble`; empty means all."""
 
 
+class AppriseSettings(Section):
+    """Addresses that are told through Apprise."""
+
+    name: str = Field(pattern=r"^[a-z0-9-]{1,40}$")
+    """Tells them apart in logs, metrics and annotations: the channel `apprise-<name>`."""
+    urls: tuple[SecretStr, ...] = ()
+    """Apprise URLs, such as `mailtos://…`, `discord://…`, `workflows://…` (Teams)."""
+    file: Path | None = None
+    """A file of such URLs, one a line."""
+    topics: tuple[str, ...] = ()
+    """Topics such as `winner`, `rolled-back`, `trouble`; empty means all but single looks."""
+
+
 class NotifierSettings(Section):
     """Who is told, and how."""
 
@@ -180,6 +193,9 @@ class NotifierSettings(Section):
     """Its port; 0 takes a free one, and says which."""
     webhooks: tuple[WebhookSettings, ...] = ()
     """Other endpoints that are told; JSON."""
+    apprise: tuple[AppriseSettings, ...] = ()
+    """What is told through Apprise (Teams, Discord, e-mail, PagerDuty, …), a list of `name`,
+    `urls` or `file`, and `topics`; JSON. Needs `pip install 'crossfade[apprise]'`."""
     page_url: str | None = None
     """The console's address as people reach it, for links."""
     grafana_url: str | None = None

@@ -12,8 +12,9 @@ from pydantic import SecretStr
 
 from crossfade.testing import MemoryStore, Recorder
 from crossfade.testing.runs import UID, IrisRun
+from crossfade_notifier.channels.links import Links
 from crossfade_notifier.channels.log import LogChannel
-from crossfade_notifier.channels.slack import Links, LivingSlack
+from crossfade_notifier.channels.slack import LivingSlack
 from crossfade_notifier.couriers import Courier
 from crossfade_notifier.presses import Presses
 from crossfade_notifier.service import Notifier

@@ -21,6 +21,7 @@ class SlackServer:
     def __init__(self):
         self.messages = {}
         self.calls = []
+        self.moments = []
         self.webhook_texts = []
         self.answers = []
         self.planned = {}
@@ -74,6 +75,7 @@ class SlackServer:
         asked = request.query if request.method == "GET" else form and await request.post()
         body = dict(asked) if asked or form else await request.json()
         self.calls.append((name, body))
+        self.moments.append(asyncio.get_running_loop().time())
         token = APP_TOKEN if name == "apps.connections.open" else TOKEN
         if request.headers.get("Authorization") != f"Bearer {token}":
             return web.json_response({"ok": False, "error": "invalid_auth"})

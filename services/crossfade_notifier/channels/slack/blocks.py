@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
-from urllib.parse import quote
 
 from crossfade.telling import Known, headline, objective_states, why
 from crossfade.telling.numbers import duration, number, spoken, unit
 from crossfade.telling.objectives import ObjectiveState
 from crossfade_notifier.buttons import LABELS, Ask, button, offered
+from crossfade_notifier.channels.links import Links
 
 Block = dict[str, Any]
 
@@ -39,26 +38,6 @@ CONFIRM = {
 }
 WIDTH = 10
 MOST_OBJECTIVES = 12
-
-
-@dataclass(frozen=True, slots=True)
-class Links:
-    """Where people find more; addresses without their last slash."""
-
-    page: str | None = None
-    grafana: str | None = None
-
-    def about(self, known: Known) -> list[str]:
-        """Links about a run, in mrkdwn."""
-        found = []
-        if self.page:
-            path = f"/experiments/{quote(known.namespace)}/{quote(known.name)}"
-            found.append(f"<{self.page.rstrip('/')}{path}|live page>")
-        if self.grafana:
-            query = f"var-namespace={quote(known.namespace)}&var-experiment={quote(known.name)}"
-            url = f"{self.grafana.rstrip('/')}/d/crossfade-experiment?{query}"
-            found.append(f"<{url}|Grafana>")
-        return found
 
 
 def fallback(known: Known) -> str:
@@ -172,7 +151,7 @@ def _chance(known: Known, version: str) -> str:
 def _objectives(states: Sequence[ObjectiveState]) -> str:
     lines = ["*Objectives*"]
     for state in states[:MOST_OBJECTIVES]:
-        need = f" · {state.have or 0:,.0f} of {state.need:,.0f} requests" if state.need else ""
+        need = f" · {state.progress}" if state.progress else ""
         value = f"{number(state.value)}{state.unit}"
         lines.append(
             f"{MARKS[state.standing]} {escape(spoken(state.metric))} of "
@@ -208,7 +187,8 @@ def _button(known: Known, ask: Ask, key: bytes) -> Block:
 
 
 def _context(known: Known, links: Links) -> Block:
-    parts = [f"`{escape(known.title)}`", f"run {known.uid[:8]}", *links.about(known)]
+    found = [f"<{url}|{name}>" for name, url in links.about(known)]
+    parts = [f"`{escape(known.title)}`", f"run {known.uid[:8]}", *found]
     if known.updated_at is not None:
         stamp, plain = int(known.updated_at.timestamp()), f"{known.updated_at:%H:%M:%S} UTC"
         parts.append(f"updated <!date^{stamp}^{{time_secs}}|{plain}>")

@@ -17,8 +17,9 @@ from pydantic import SecretStr
 
 from crossfade.errors import NotFound, Permanent
 from crossfade.telling import Known, Topic, Urgency
+from crossfade_notifier.channels.links import Links
 from crossfade_notifier.channels.port import Later, Parcel
-from crossfade_notifier.channels.slack.blocks import Links, blocks, escape, fallback
+from crossfade_notifier.channels.slack.blocks import blocks, escape, fallback
 from crossfade_notifier.channels.slack.calls import Slack
 from crossfade_notifier.channels.slack_webhook import ICONS
 from crossfade_notifier.outbox import Told
