@@ -13,7 +13,6 @@ from typing import Any, Protocol
 
 import orjson
 
-from crossfade.domain.facts import Edited
 from crossfade.domain.lifecycle import begin, refuse
 from crossfade.domain.runs import Plan, RunState
 from crossfade.errors import FieldError, Malformed, NotFound
@@ -69,11 +68,15 @@ class Admission:
     clock: Clock
     catalog: Catalog | None = None
 
-    async def examine(self, body: bytes) -> Document:
-        """The resolved document of a start. Raises Malformed with every mistake by field."""
-        whole = _parsed(body)
+    async def examine(self, body: bytes, *, started: bool = False) -> Document:
+        """The resolved document of a start. Raises Malformed with every mistake by field.
+
+        A start action may bring what is missing; not any more once it has `started`.
+        """
+        whole = parsed(body)
         found = await self._find_metrics(whole)
-        return admit(whole, find_metric=found, on_cluster=self.catalog is not None)
+        on_cluster = self.catalog is not None
+        return admit(whole, find_metric=found, on_cluster=on_cluster, started=started)
 
     async def open_run(self, document: Document) -> RunState | None:
         """The run of this name still going on. Raises Malformed if it asks for other things."""
@@ -97,23 +100,6 @@ class Admission:
         )
         await self.ledger.enrol(state, document)
         return await self.ledger.load(uid)
-
-    async def edit(self, state: RunState, body: bytes) -> RunState:
-        """The run under a new revision of its document, if it asks for anything else now.
-
-        Metrics stay as they were when the run began (v2alpha2 §3.5), new ones are looked up.
-        """
-        present = await self.runs.document(state.uid, state.revision)
-        experiment, given = split_body(_parsed(body))
-        kept = [metric.dump() for metric in present.metrics.values()]
-        whole = {"experiment": experiment, "metrics": [*given, *_others(kept, given)]}
-        document = await self.examine(orjson.dumps(whole))
-        if present.asks_the_same(document):
-            return state
-        revision = state.revision + 1
-        await self.ledger.keep_document(state.uid, revision, document)
-        fact = Edited(self.clock().timestamp(), revision, plan_of(document, self.settings))
-        return await self.ledger.apply(state.uid, fact)
 
     async def refuse(self, body: Mapping[str, Any], uid: str, error: Malformed) -> RunState:
         """A run that failed before it began, so that its resource's status can say why."""
@@ -145,16 +131,6 @@ class Admission:
                 break
             found |= news
         return found
-
-
-def _others(kept: Sequence[Mapping[str, Any]], given: Sequence[Any]) -> list[Mapping[str, Any]]:
-    named = {_place(metric) for metric in given if isinstance(metric, Mapping)}
-    return [metric for metric in kept if _place(metric) not in named]
-
-
-def _place(metric: Mapping[str, Any]) -> tuple[str, str]:
-    meta = metric.get("metadata") or {}
-    return str(meta.get("namespace") or "default"), str(meta.get("name"))
 
 
 def _missing(
@@ -189,14 +165,19 @@ def plan_of(document: Document, settings: ActuatorSettings) -> Plan:
 def uid_of(experiment: Mapping[str, Any], command: str) -> str:
     """The uid of a start: the resource's own, else one derived from the command's id."""
     metadata = experiment.get("metadata") or {}
-    own = metadata.get("uid")
-    if own:
-        return str(own)
+    if own := own_uid(experiment):
+        return own
     namespace = metadata.get("namespace") or "default"
     return str(uuid.uuid5(NAMES, f"{namespace}/{metadata.get('name')}/{command}"))
 
 
-def _parsed(body: bytes) -> dict[str, Any]:
+def own_uid(experiment: Mapping[str, Any]) -> str:
+    """The uid that an API server gave a resource; empty for one that never was on a cluster."""
+    return str((experiment.get("metadata") or {}).get("uid") or "")
+
+
+def parsed(body: bytes) -> dict[str, Any]:
+    """The body as an object. Raises Malformed where it is none."""
     try:
         whole = orjson.loads(body)
     except orjson.JSONDecodeError as error:
@@ -209,7 +190,7 @@ def _parsed(body: bytes) -> dict[str, Any]:
 
 def with_uid(body: bytes, uid: str, resource: Mapping[str, Any] | None = None) -> bytes:
     """A start's body whose experiment carries its uid, as the queue keeps it."""
-    whole = _parsed(body)
+    whole = parsed(body)
     experiment, metrics = split_body(whole)
     metadata = dict((resource or experiment).get("metadata") or {}) | {"uid": uid}
     return orjson.dumps(
@@ -222,7 +203,7 @@ def named(body: bytes) -> tuple[str, str, str, dict[str, Any]]:
 
     Raises Malformed where it names no run.
     """
-    whole = _parsed(body)
+    whole = parsed(body)
     name, uid = str(whole.get("name") or ""), str(whole.get("uid") or "")
     if not name and not uid:
         raise Malformed([FieldError("name", "is missing; right is the experiment's name")])

@@ -81,6 +81,20 @@ class Ledger:
         key = subjects.document_key(uid, revision)
         await self._put_once(key, orjson.dumps(document.to_json()))
 
+    async def keep_next(self, uid: str, after: int, document: Document) -> int:
+        """The revision, later than `after`, that the document is kept under.
+
+        One that asks for the same is taken for it: whoever kept it died before saying so.
+        """
+        for revision in range(after + 1, after + 1 + ATTEMPTS):
+            await self.keep_document(uid, revision, document)
+            entry = await self.store.get(subjects.document_key(uid, revision))
+            if entry is None:
+                raise Conflict(f"revision {revision} of {uid} went away")
+            if Document.from_json(orjson.loads(entry.value)).asks_the_same(document):
+                return revision
+        raise Conflict(f"the document of {uid} changes faster than it can be kept")
+
     async def apply(self, uid: str, fact: Fact) -> RunState:
         """The state after a fact, stored; a fact that is known already changes nothing."""
         return await self.change(uid, lambda state: step(state, fact))

@@ -10,20 +10,18 @@ nothing.
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import partial
-from typing import Any, Protocol
+from typing import Any
 
 import orjson
 
-from crossfade.domain.facts import Approved, Assessed, Deleted, Overdue, Silent, TrialRead
+from crossfade.domain.facts import Assessed, Overdue, Silent, TrialRead
 from crossfade.domain.runs import Phase, RunState
-from crossfade.errors import Conflict, FieldError, Malformed, NotFound
-from crossfade.events import Assessment, Incident, MetricSample, subjects
+from crossfade.errors import NotFound
+from crossfade.events import Assessment, Incident, MetricSample
 from crossfade.events.samples import fatal
-from crossfade.resources import Document, split_body
 from crossfade.runtime.clock import Clock
 from crossfade.runtime.service import (
     NOTHING,
@@ -34,35 +32,18 @@ from crossfade.runtime.service import (
     Request,
     Schedule,
     Subscription,
-    delivery,
     on,
 )
-from crossfade_actuator.admission import (
-    Admission,
-    Catalog,
-    find_run,
-    named,
-    uid_of,
-    with_uid,
-)
+from crossfade_actuator.admission import Admission
+from crossfade_actuator.commanded import Commanded
 from crossfade_actuator.converging import Converger
+from crossfade_actuator.doors import Doors, Queue
 from crossfade_actuator.ledger import Ledger
-from crossfade_actuator.verbs import FACTS, check
-
-log = logging.getLogger(__name__)
+from crossfade_actuator.revising import Revising
+from crossfade_actuator.verbs import FACTS
 
 SILENT_AFTER = 2.0
 """Intervals without an assessment after which the clock is set again."""
-METRIC_GRACE = 20
-"""Deliveries that a start waits for Metrics which are applied a moment after it."""
-
-
-class Queue(Protocol):
-    """The command queue."""
-
-    async def command(self, verb: str, body: bytes, id: str) -> None:  # noqa: A002
-        """Keep a command, once per id."""
-        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,132 +84,21 @@ class Actuator:
         for closer in self.closers:
             await closer()
 
-    # --- doors --------------------------------------------------------------------------------
-
     async def ask_start(self, body: bytes) -> Mapping[str, Any]:
-        """Validate, make the resource where there is a cluster, queue, and answer with the uid."""
-        document = await self.admission.examine(body)
-        running = await self.admission.open_run(document)
-        if running is not None:
-            return {"accepted": True, "uid": running.uid, "errors": []}
-        uid, resource = await self._identity(document, body)
-        await self.queue.command("start-experiment", with_uid(body, uid, resource), uid)
-        return {
-            "accepted": True,
-            "uid": uid,
-            "errors": [],
-            "warnings": list(document.warnings),
-        }
+        """The answer to a start, with the uid of its run."""
+        return await self._doors.start(body)
 
     async def ask(self, verb: str, body: bytes) -> Mapping[str, Any]:
-        """Queue what is asked of a run, if it may be asked now, and answer which run it is."""
-        namespace, name, uid, whole = named(body)
-        state = await find_run(self.ledger, namespace, name, uid)
-        check(verb, state, whole)
-        asked = orjson.dumps(whole | {"uid": state.uid, "epoch": state.epoch})
-        await self.queue.command(verb, asked, f"{state.uid}/{state.epoch}/{verb}")
-        return {"accepted": True, "uid": state.uid, "errors": []}
-
-    async def _identity(
-        self, document: Document, body: bytes
-    ) -> tuple[str, Mapping[str, Any] | None]:
-        catalog = self.admission.catalog
-        experiment, _ = split_body(orjson.loads(body))
-        if catalog is None or _own_uid(experiment):
-            return uid_of(experiment, self.clock().isoformat()), None
-        try:
-            made = await catalog.create_experiment(experiment)
-        except Conflict:
-            made = await _again(self.ledger, catalog, document, experiment)
-        return str(made["metadata"]["uid"]), made
-
-    # --- commands -----------------------------------------------------------------------------
+        """The answer to any other verb, with the uid of the run that it speaks of."""
+        return await self._doors.ask(verb, body)
 
     async def obey(self, command: Command) -> Reaction:
         """Carry out a command of the queue."""
-        if command.verb == "start-experiment":
-            await self._start(command)
-        elif command.verb == "deleted":
-            await self._delete(command)
-        elif command.verb in FACTS:
-            await self._order(command)
-        else:
-            right = ", ".join(subjects.VERBS)
-            raise Malformed(
-                [FieldError("verb", f"found {command.verb!r}, right is one of {right}")]
-            )
+        revising = Revising(self.admission)
+        commanded = Commanded(self.ledger, self.admission, self._doors, revising)
+        for uid in await commanded.carry_out(command):
+            self.converger.kick(uid)
         return NOTHING
-
-    async def _order(self, command: Command) -> None:
-        namespace, name, uid, whole = named(command.body)
-        state = await find_run(self.ledger, namespace, name, uid)
-        check(command.verb, state, whole)
-        fact = FACTS[command.verb](self._now(), whole)
-        if isinstance(fact, Approved) and state.gate == "start":
-            document = await self.converger.runs.document(state.uid, state.revision)
-            fact = replace(fact, document=document.to_json())
-        await self.ledger.apply(state.uid, fact)
-        self.converger.kick(state.uid)
-
-    async def _start(self, command: Command) -> None:
-        body, (experiment, _) = command.body, split_body(orjson.loads(command.body))
-        try:
-            if self.admission.catalog is not None and not _own_uid(experiment):
-                document = await self.admission.examine(body)
-                if await self.admission.open_run(document) is not None:
-                    return
-                uid, made = await self._identity(document, body)
-                body, experiment = with_uid(body, uid, made), made or experiment
-            uid = uid_of(experiment, command.id)
-            state = await self._begin(body, uid)
-        except Malformed as error:
-            state = await self._refused(experiment, uid_of(experiment, command.id), error)
-        self.converger.kick(state.uid)
-
-    async def _begin(self, body: bytes, uid: str) -> RunState:
-        """The run of this uid: there already, perhaps to be edited, or begun now."""
-        known = await self._known(uid)
-        if known is not None:
-            return known if known.over else await self.admission.edit(known, body)
-        document = await self.admission.examine(body)
-        older = await self.ledger.latest(document.namespace, document.name)
-        if older is not None and not older.over:
-            if self.admission.catalog is None:
-                return older  # the same start, sent twice under two ids
-            # A resource of this name with another uid: the older one was deleted.
-            await self.ledger.apply(older.uid, Deleted(self._now()))
-            self.converger.kick(older.uid)
-        return await self.admission.start(document, uid)
-
-    async def _known(self, uid: str) -> RunState | None:
-        try:
-            return await self.ledger.load(uid)
-        except NotFound:
-            return None
-
-    async def _refused(
-        self, experiment: Mapping[str, Any], uid: str, error: Malformed
-    ) -> RunState:
-        known = await self._known(uid)
-        if known is not None:
-            return known  # an edit that makes no sense: the run goes on as it was
-        # Applied together with its metrics, an experiment may be seen a moment before them.
-        reasons = {getattr(e, "reason", "") for e in error.errors}
-        if reasons == {"MetricUnavailable"} and delivery.get().attempt < METRIC_GRACE:
-            raise Conflict(str(error)) from error
-        if not _own_uid(experiment):
-            raise error  # no resource to say it on: set aside, and an incident
-        return await self.admission.refuse(experiment, uid, error)
-
-    async def _delete(self, command: Command) -> None:
-        uid = str(orjson.loads(command.body).get("uid"))
-        try:
-            await self.ledger.apply(uid, Deleted(self._now()))
-        except NotFound:
-            return  # it was never let in
-        self.converger.kick(uid)
-
-    # --- events -------------------------------------------------------------------------------
 
     async def note_trial(self, sample: MetricSample) -> Reaction:
         """The trial reading tells whether the metrics can be read at all."""
@@ -290,6 +160,10 @@ class Actuator:
         )
         return Reaction([incident])
 
+    @property
+    def _doors(self) -> Doors:
+        return Doors(self.ledger, self.admission, self.queue, self.clock)
+
     def _silent(self, state: RunState) -> bool:
         since = self._now() - max(state.update_at, state.start_at)
         running = state.phase is Phase.RUNNING and state.ending is None and not state.paused
@@ -303,32 +177,6 @@ def _clock_of(state: RunState) -> Schedule:
     body = orjson.dumps({"uid": state.uid, "revision": state.revision})
     interval = round(state.plan.interval_seconds)
     return Schedule(state.namespace, state.name, interval, body)
-
-
-async def _again(
-    ledger: Ledger, catalog: Catalog, document: Document, experiment: Mapping[str, Any]
-) -> Mapping[str, Any]:
-    """The resource for a name that is taken: the one that no run has seen yet, or a new one.
-
-    One whose run has ended gives way: what it said stays in the log, and the new run gets a uid of
-    its own. Raises Conflict where somebody else creates and deletes at the same time.
-    """
-    found = await catalog.get_experiment(document.namespace, document.name)
-    if found is None:
-        raise Conflict(f"experiment {document.name} came and went; ask again")
-    uid = str(found["metadata"]["uid"])
-    try:
-        ended = await ledger.load(uid)
-    except NotFound:
-        return found
-    if not ended.over:
-        raise Malformed([FieldError("metadata.name", f"running as {uid}")])
-    await catalog.delete_experiment(document.namespace, document.name, uid)
-    return await catalog.create_experiment(experiment)
-
-
-def _own_uid(experiment: Mapping[str, Any]) -> str:
-    return str((experiment.get("metadata") or {}).get("uid") or "")
 
 
 def _origin(identity: str) -> tuple[str, int]:

@@ -28,7 +28,10 @@ from crossfade_actuator.leases import Leases
 from crossfade_actuator.ledger import Ledger
 from crossfade_actuator.locking import TargetLock
 from crossfade_actuator.pruning import Pruner
+from crossfade_actuator.revising import Revising
 from crossfade_actuator.service import Actuator
+from crossfade_actuator.shifting import Shifting
+from crossfade_actuator.showing import Showing
 from crossfade_actuator.status import StatusWriter
 from crossfade_actuator.targets.weights import Weights
 from crossfade_actuator.watching import Watcher
@@ -47,19 +50,22 @@ def put_together(settings: Settings, opened: Connection, owner: str) -> Actuator
         settings.cluster.kubeconfig,
         means=means_of(settings, cluster),
     )
+    admission = Admission(ledger, runs, settings.actuator, utc_now, cluster)
+    writer = StatusWriter(cluster, runs, utc_now, f"actuator-{owner}") if cluster else None
     converger = Converger(
         ledger,
         TargetLock(store),
         runs,
         utc_now,
         Acting(ledger, Leases(store, owner, utc_now), runner),
-        Weights(cluster) if cluster else None,
-        StatusWriter(cluster, runs, utc_now, f"actuator-{owner}").show if cluster else None,
+        Shifting(utc_now, Weights(cluster) if cluster else None),
+        Revising(admission).readmit,
+        Showing(ledger, utc_now, writer.show if writer else None),
     )
     watchers = [Watcher(cluster, publisher).watch] if cluster else []
     return Actuator(
         ledger,
-        Admission(ledger, runs, settings.actuator, utc_now, cluster),
+        admission,
         converger,
         publisher,
         utc_now,

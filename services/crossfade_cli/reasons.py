@@ -103,6 +103,7 @@ def _running(state: RunState, now: datetime, until: str) -> str:
 _NEXT = {
     "waiting": "it begins when the target {target} is free",
     "starting": "the start action ends{until}",
+    "admitting": "the document is read again as the start action left it{until}",
     "reading": "the trial reading of every metric arrives{until}",
     "weighing": "the weights are read and tried{until}",
     "finishing": "the {action} action ends{until}",

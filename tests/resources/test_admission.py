@@ -349,6 +349,28 @@ def test_what_a_start_action_may_bring_is_not_asked_for(body):
     )
 
 
+def test_once_the_start_action_has_run_everything_is_asked_for(body):
+    spec = body["experiment"]["spec"]
+    spec["strategy"]["actions"]["start"] = [{"run": "kubectl patch …"}]
+    info = spec.pop("versionInfo")
+    for on_cluster in (True, False):
+        errors = refused(body, on_cluster=on_cluster, started=True)
+        assert list(errors) == ["spec.versionInfo"]
+
+    spec["versionInfo"] = info | {"candidates": []}
+    assert list(refused(body, started=True)) == ["spec.versionInfo.candidates"]
+
+
+def test_a_start_action_may_bring_metrics_where_there_is_a_cluster(body):
+    body["experiment"]["spec"]["strategy"]["actions"]["start"] = [{"run": "kubectl apply …"}]
+    body["metrics"] = []
+
+    assert admit(body, on_cluster=True).metrics == {}
+    for asked in ({"on_cluster": True, "started": True}, {}):
+        errors = refused(body, **asked)
+        assert condition_of(list(errors.values()))[0] == "MetricUnavailable"
+
+
 def test_a_metric_that_is_broken_is_not_missed_as_well(body):
     body["metrics"][0]["spec"]["type"] = "counter"
 

@@ -26,6 +26,7 @@ def running(**changes):
     state = step(a_run(**changes), facts.Acquired(1.0))
     if state.phase is Phase.STARTING:
         state = step(state, facts.ActionDone(1.5, "start", True))
+        state = step(state, facts.Readmitted(1.6, 1))
     state = step(state, facts.TrialRead(2.0))
     return step(state, facts.WeightsRead(3.0, {"b": 100, "c": 0}))
 
@@ -103,6 +104,40 @@ def test_a_start_action_comes_before_the_trial_reading():
         "Start actions failed: exit 1",
     )
     assert failed.message == "ExperimentCompleted: Experiment failed"
+
+
+def test_after_a_start_action_the_document_is_admitted_again_before_it_is_read():
+    state = step(a_run(actions=("start",)), facts.Acquired(1.0))
+    state = step(state, facts.ActionDone(2.0, "start", True))
+    assert (state.phase, state.stage, wanted(state).kind) == (
+        Phase.ADMITTING,
+        "Initializing",
+        "admit",
+    )
+    plan = replace(state.plan, versions=("b", "c", "d"))
+    read = step(state, facts.Readmitted(3.0, 2, plan))
+    assert (read.phase, read.revision, read.plan) == (Phase.READING, 2, plan)
+    reasons = [a.body["reason"] for a in read.outbox if a.kind == "stage-change"]
+    assert reasons[-2:] == ["SpecChanged", "TrialReading"]
+    assert read.outbox[-1].body["revision"] == 2
+
+
+def test_an_edit_in_between_makes_the_document_be_read_once_more():
+    state = step(a_run(actions=("start",)), facts.Acquired(1.0))
+    state = step(state, facts.ActionDone(2.0, "start", True))
+    edited = step(state, facts.Edited(3.0, 2, state.plan))
+    assert step(edited, facts.Readmitted(4.0, 1)) is edited
+    assert step(edited, facts.Readmitted(4.0, 2)).phase is Phase.READING
+
+
+def test_a_document_that_is_wrong_after_its_start_action_fails_the_run():
+    state = step(a_run(actions=("start",)), facts.Acquired(1.0))
+    state = step(state, facts.ActionDone(2.0, "start", True))
+    fault = facts.Readmitted(3.0, 1, reason="InvalidExperiment", fault="No versionInfo")
+    failed = step(state, fault)
+    assert conditions(failed)["Failed"] == (True, "InvalidExperiment", "No versionInfo")
+    late = step(state, facts.Overdue(state.deadline + 1))
+    assert conditions(late)["Failed"][1] == "InvalidExperiment"
 
 
 def test_a_trial_reading_that_cannot_work_ends_the_run_with_the_field():
@@ -191,6 +226,13 @@ FACTS = st.one_of(
         st.floats(1, 1e6),
         st.sampled_from(["start", "finish", "loop-1"]),
         st.booleans(),
+    ),
+    st.builds(
+        facts.Readmitted,
+        st.floats(1, 1e6),
+        st.integers(1, 3),
+        st.one_of(st.none(), st.builds(a_plan)),
+        fault=st.sampled_from(["", "", "x"]),
     ),
     st.builds(facts.TrialRead, st.floats(1, 1e6), st.sampled_from([(), ("x",)])),
     st.builds(

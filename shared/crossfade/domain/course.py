@@ -12,6 +12,7 @@ from crossfade.domain.facts import (
     Fought,
     Overdue,
     Queued,
+    Readmitted,
     Shifted,
     Silent,
     TargetLost,
@@ -31,6 +32,7 @@ from crossfade.domain.moves import (
     launch,
     read,
     say_stage,
+    under,
     want,
 )
 from crossfade.domain.runs import (
@@ -60,10 +62,21 @@ def wait(state: RunState, fact: Queued) -> RunState:
 
 
 def after_start(state: RunState, fact: ActionDone) -> RunState:
-    """Start actions are done: read every metric once, or fail."""
+    """Start actions are done: admit the document once more, or fail."""
     if not fact.ok:
         return fail(state, "HandlerFailed", "Start actions failed", fact.at, fact.message)
-    return read(replace(state, phase=Phase.READING, action=""), fact.at)
+    return due(replace(state, phase=Phase.ADMITTING, action=""), fact.at)
+
+
+def after_admitting(state: RunState, fact: Readmitted) -> RunState:
+    """The document as the start actions left it: read every metric once, or fail."""
+    if fact.fault:
+        return fail(state, fact.reason, fact.fault, fact.at)
+    if fact.revision < state.revision:
+        return state  # an edit came in between: it is read once more
+    if fact.plan is not None:
+        state = under(state, fact.revision, fact.plan)
+    return read(replace(state, phase=Phase.READING), fact.at)
 
 
 def after_trial(state: RunState, fact: TrialRead) -> RunState:
@@ -216,6 +229,7 @@ STALE = "stale-data"
 
 _OVERDUE = {
     Phase.STARTING: ("HandlerFailed", "Start actions failed"),
+    Phase.ADMITTING: ("InvalidExperiment", "no answer in time as to what start actions left"),
     Phase.READING: ("MetricsUnreadable", "no trial reading came in time: is the collector up?"),
     Phase.WEIGHING: ("InvalidExperiment", "the weights could not be read in time"),
     Phase.RUNNING: ("AnalyticsServiceError", "no assessment came in time"),

@@ -37,6 +37,17 @@ class ActionDone(Fact):
 
 
 @dataclass(frozen=True, slots=True)
+class Readmitted(Fact):
+    """The document was read again after the start actions: as it is now, or what is wrong in it."""
+
+    revision: int = 0
+    plan: Plan | None = None
+    """What the lifecycle needs to know of that revision; None for the one it has."""
+    reason: str = ""
+    fault: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class TrialRead(Fact):
     """Every metric was read once; `faults` are those that no waiting will mend."""
 

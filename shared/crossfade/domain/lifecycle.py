@@ -28,6 +28,7 @@ from crossfade.domain.facts import (
     Paused,
     Promoted,
     Queued,
+    Readmitted,
     RejectedBy,
     Resumed,
     Shifted,
@@ -85,6 +86,7 @@ TABLE: Mapping[tuple[Phase, type[Fact]], Row] = MappingProxyType(
         (Phase.WAITING, Acquired): course.acquire,
         (Phase.WAITING, Queued): course.wait,
         (Phase.STARTING, ActionDone): course.after_start,
+        (Phase.ADMITTING, Readmitted): course.after_admitting,
         (Phase.READING, TrialRead): course.after_trial,
         (Phase.WEIGHING, WeightsRead): course.after_weighing,
         (Phase.RUNNING, Assessed): course.assess,
@@ -114,7 +116,7 @@ class Wanted:
     """What is to be done now: nothing, or one thing."""
 
     kind: str = ""
-    """``, `acquire`, `act`, `weigh`, `shift` or `leave`."""
+    """``, `acquire`, `act`, `admit`, `weigh`, `shift` or `leave`."""
 
 
 def wanted(state: RunState) -> Wanted:
@@ -123,6 +125,8 @@ def wanted(state: RunState) -> Wanted:
         return Wanted("acquire")
     if state.over:
         return Wanted("leave")
+    if state.phase is Phase.ADMITTING:
+        return Wanted("admit")
     if state.phase is Phase.WEIGHING:
         return Wanted("" if state.gate else "weigh")
     if state.shift is not None:

@@ -8,6 +8,7 @@ from typing import Any
 from crossfade.domain.runs import (
     Ending,
     Phase,
+    Plan,
     RunState,
     Shift,
 )
@@ -58,6 +59,14 @@ def enter(
     told = f"Advanced to {moved.stage}"
     marked = moved.marked("Completed", False, "StageAdvanced", told, at)
     return say_stage(marked, "StageAdvanced", told, document)
+
+
+def under(state: RunState, revision: int, plan: Plan) -> RunState:
+    """Under another revision of the document, unless it is under that one already."""
+    if revision <= state.revision:
+        return state
+    edited = replace(state, revision=revision, plan=plan, epoch=state.epoch + 1)
+    return say_stage(edited, "SpecChanged", f"going on under revision {revision}")
 
 
 def read(state: RunState, at: float) -> RunState:

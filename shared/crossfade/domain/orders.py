@@ -21,6 +21,7 @@ from crossfade.domain.moves import (
     due,
     end,
     say_stage,
+    under,
     want,
 )
 from crossfade.domain.runs import (
@@ -92,10 +93,7 @@ def promote(state: RunState, fact: Promoted) -> RunState:
 
 def edit(state: RunState, fact: Edited) -> RunState:
     """Go on under a new revision of the document."""
-    if fact.revision <= state.revision or state.ending is not None:
-        return state
-    edited = replace(state, revision=fact.revision, plan=fact.plan, epoch=state.epoch + 1)
-    return say_stage(edited, "SpecChanged", f"going on under revision {fact.revision}")
+    return state if state.ending is not None else under(state, fact.revision, fact.plan)
 
 
 def stop(state: RunState, fact: Aborted) -> RunState:

@@ -15,6 +15,7 @@ class Phase(StrEnum):
 
     WAITING = "waiting"  # in the target's queue
     STARTING = "starting"  # start actions
+    ADMITTING = "admitting"  # the document again, as the start actions left it
     READING = "reading"  # the trial reading
     WEIGHING = "weighing"  # are weights readable and writable?
     RUNNING = "running"
@@ -28,6 +29,7 @@ MARKS = 16
 STAGES: Mapping[Phase, str] = {
     Phase.WAITING: "Waiting",
     Phase.STARTING: "Initializing",
+    Phase.ADMITTING: "Initializing",
     Phase.READING: "Initializing",
     Phase.WEIGHING: "Initializing",
     Phase.RUNNING: "Running",

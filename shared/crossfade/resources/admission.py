@@ -10,23 +10,30 @@ from crossfade.resources.bodies import oversized, split_body, tidied, unfit
 from crossfade.resources.documents import Document
 from crossfade.resources.experiments import Experiment
 from crossfade.resources.metrics import Metric
+from crossfade.resources.mistakes import METRIC_UNAVAILABLE, reason_of
 from crossfade.resources.parsing import parse_experiment, unknown_fields
 from crossfade.resources.repair import mended, remaining
 from crossfade.resources.resolving import Found, brought_along, resolve
-from crossfade.resources.rules import misspecified
+from crossfade.resources.rules import misspecified, unfinished
 
 LARGEST_DOCUMENT = 768_000
 """Bytes of a resolved document, which goes into one bucket entry and one event."""
 
 
 def admit(
-    body: Mapping[str, Any], *, find_metric: Found | None = None, on_cluster: bool = False
+    body: Mapping[str, Any],
+    *,
+    find_metric: Found | None = None,
+    on_cluster: bool = False,
+    started: bool = False,
 ) -> Document:
     """The resolved document, or `Malformed` with every mistake by field.
 
     `body` is `{"experiment": …, "metrics": […]}` or a bare Experiment; `find_metric` holds what
     the cluster knows, by `namespace/name`. What the body brings along wins over the cluster.
     `on_cluster` also refuses what could never move weights, which assessing offline does not mind.
+    What a `start` action may bring, versions and on a cluster Metrics too, is missed only once
+    it has `started`.
     """
     _stop_at(list(unfit(body)))
     raw, given = split_body(body)
@@ -36,8 +43,10 @@ def admit(
     known = brought_along(errors, given, experiment.namespace if experiment else "default")
     if experiment is None:
         raise Malformed(errors)
-    further = list(misspecified(experiment, on_cluster=on_cluster))
+    further = list(misspecified(experiment, on_cluster=on_cluster, started=started))
     resolved = resolve(further, experiment, known, find_metric or {})
+    if on_cluster and not started and unfinished(experiment):
+        further = [e for e in further if reason_of(e) != METRIC_UNAVAILABLE]
     _stop_at(errors + remaining(further, errors))
     warnings = tuple(_pruned(raw, given))
     document = Document(experiment=experiment, metrics=resolved, warnings=warnings)

@@ -75,23 +75,30 @@ def misplaced_secrets(spec: MetricSpec, at: str) -> Iterator[FieldError]:
             yield FieldError(field, f"found {shown(ref)}; right would be {right}")
 
 
-def misspecified(experiment: Experiment, *, on_cluster: bool) -> Iterator[FieldError]:
+def unfinished(experiment: Experiment) -> bool:
+    """Whether a `start` action may still bring what is not there."""
+    return bool((experiment.spec.strategy.actions or {}).get("start"))
+
+
+def misspecified(
+    experiment: Experiment, *, on_cluster: bool, started: bool = False
+) -> Iterator[FieldError]:
     """Everything wrong with an experiment that its author could have seen.
 
     `on_cluster` asks for versions, and for the objects that hold their weights; what a `start`
-    action may still bring is not asked for.
+    action may still bring is not asked for, until it has `started`.
     """
     yield from misnamed(experiment.metadata)
     yield from _tasks(experiment)
-    unfinished = bool((experiment.spec.strategy.actions or {}).get("start"))
+    whole = started or not unfinished(experiment)
     info = experiment.spec.version_info
     if info is not None:
-        if not unfinished:
+        if whole:
             yield from _candidates(experiment, info)
         yield from _versions(info)
         yield from _shared_fields(experiment, info)
-    if on_cluster and not unfinished:
-        yield from _unready(experiment)
+    if whole and (on_cluster or started):
+        yield from _unready(experiment, on_cluster=on_cluster)
     yield from _rewards(experiment)
     yield from _limits(experiment)
     yield from _references(experiment)
@@ -202,7 +209,7 @@ def _shared_fields(experiment: Experiment, info: VersionInfo) -> Iterator[FieldE
         first.setdefault(key, where)
 
 
-def _unready(experiment: Experiment) -> Iterator[FieldError]:
+def _unready(experiment: Experiment, *, on_cluster: bool) -> Iterator[FieldError]:
     """Versions that are missing, or whose weights nobody could read."""
     info = experiment.spec.version_info
     if info is None:
@@ -210,7 +217,8 @@ def _unready(experiment: Experiment) -> Iterator[FieldError]:
         message = f"{condition}; right would be a baseline and its candidates"
         yield Refusal("spec.versionInfo", message, condition=condition)
         return
-    if experiment.spec.strategy.deployment_pattern is DeploymentPattern.FIXED_SPLIT:
+    fixed = experiment.spec.strategy.deployment_pattern is DeploymentPattern.FIXED_SPLIT
+    if fixed or not on_cluster:
         return
     without = [where for where, version in _placed(info) if version.weight_obj_ref is None]
     for where in without[1:]:

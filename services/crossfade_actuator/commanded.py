@@ -1,0 +1,117 @@
+"""Commanded: what the commands of the queue make of runs; each may come twice, or late."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+import orjson
+
+from crossfade.domain.facts import Approved, Deleted
+from crossfade.domain.runs import RunState
+from crossfade.errors import Conflict, FieldError, Malformed, NotFound
+from crossfade.events import subjects
+from crossfade.resources import split_body
+from crossfade.runtime.service import Command, delivery
+from crossfade_actuator.admission import Admission, find_run, named, own_uid, uid_of, with_uid
+from crossfade_actuator.doors import Doors
+from crossfade_actuator.ledger import Ledger
+from crossfade_actuator.revising import Revising
+from crossfade_actuator.verbs import FACTS, check
+
+METRIC_GRACE = 20
+"""Deliveries that a start waits for Metrics which are applied a moment after it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Commanded:
+    """Answers which runs are to be looked at after a command."""
+
+    ledger: Ledger
+    admission: Admission
+    doors: Doors
+    revising: Revising
+
+    async def carry_out(self, command: Command) -> list[str]:
+        """The runs that it changed, by uid. Raises Malformed for what nobody may ask."""
+        if command.verb == "start-experiment":
+            return await self._start(command)
+        if command.verb == "deleted":
+            return await self._delete(command)
+        if command.verb in FACTS:
+            return await self._order(command)
+        right = ", ".join(subjects.VERBS)
+        found = f"found {command.verb!r}, right is one of {right}"
+        raise Malformed([FieldError("verb", found)])
+
+    async def _order(self, command: Command) -> list[str]:
+        namespace, name, uid, whole = named(command.body)
+        state = await find_run(self.ledger, namespace, name, uid)
+        check(command.verb, state, whole)
+        fact = FACTS[command.verb](self._now(), whole)
+        if isinstance(fact, Approved) and state.gate == "start":
+            document = await self.admission.runs.document(state.uid, state.revision)
+            fact = replace(fact, document=document.to_json())
+        await self.ledger.apply(state.uid, fact)
+        return [state.uid]
+
+    async def _start(self, command: Command) -> list[str]:
+        body, (experiment, _) = command.body, split_body(orjson.loads(command.body))
+        try:
+            if self.admission.catalog is not None and not own_uid(experiment):
+                document = await self.admission.examine(body)
+                if await self.admission.open_run(document) is not None:
+                    return []
+                uid, made = await self.doors.identity(document, body)
+                body, experiment = with_uid(body, uid, made), made or experiment
+            return await self._begin(body, uid_of(experiment, command.id))
+        except Malformed as error:
+            uid = uid_of(experiment, command.id)
+            return [(await self._refused(experiment, uid, error)).uid]
+
+    async def _begin(self, body: bytes, uid: str) -> list[str]:
+        """The run of this uid: there already, perhaps to be edited, or begun now."""
+        known = await self._known(uid)
+        if known is not None:
+            return [(known if known.over else await self.revising.edit(known, body)).uid]
+        document = await self.admission.examine(body)
+        older = await self.ledger.latest(document.namespace, document.name)
+        if older is None or older.over:
+            return [(await self.admission.start(document, uid)).uid]
+        if self.admission.catalog is None:
+            return [older.uid]  # the same start, sent twice under two ids
+        # A resource of this name with another uid: the older one was deleted.
+        await self.ledger.apply(older.uid, Deleted(self._now()))
+        return [older.uid, (await self.admission.start(document, uid)).uid]
+
+    async def _known(self, uid: str) -> RunState | None:
+        try:
+            return await self.ledger.load(uid)
+        except NotFound:
+            return None
+
+    async def _refused(
+        self, experiment: Mapping[str, Any], uid: str, error: Malformed
+    ) -> RunState:
+        known = await self._known(uid)
+        if known is not None:
+            return known  # an edit that makes no sense: the run goes on as it was
+        # Applied together with its metrics, an experiment may be seen a moment before them.
+        reasons = {getattr(e, "reason", "") for e in error.errors}
+        if reasons == {"MetricUnavailable"} and delivery.get().attempt < METRIC_GRACE:
+            raise Conflict(str(error)) from error
+        if not own_uid(experiment):
+            raise error  # no resource to say it on: set aside, and an incident
+        return await self.admission.refuse(experiment, uid, error)
+
+    async def _delete(self, command: Command) -> list[str]:
+        uid = str(orjson.loads(command.body).get("uid"))
+        try:
+            await self.ledger.apply(uid, Deleted(self._now()))
+        except NotFound:
+            return []  # it was never let in
+        return [uid]
+
+    def _now(self) -> float:
+        return self.admission.clock().timestamp()
