@@ -133,7 +133,7 @@ def test_an_alarm_is_false_no_more_often_than_its_level():
         for k in range(50):
             n = float(rng.poisson(400))
             x = float(rng.binomial(n, 0.01))
-            detector = detectors.step(detector, n, x, 0.01, ERRORS.alternatives, 50, k == 0)
+            detector = detectors.step(detector, n, x, ERRORS.odds, 50, k == 0)
             top = max(top, detectors.log_evidence(detector))
         cried += top >= line
     assert cried / runs <= most(0.025, runs)
@@ -146,7 +146,7 @@ def test_an_alarm_finds_a_late_regression_within_a_few_looks():
         for k in range(40):
             n = float(rng.poisson(400))
             x = float(rng.binomial(n, 0.003 if k < 20 else 0.05))
-            detector = detectors.step(detector, n, x, 0.01, ERRORS.alternatives, 40, k == 0)
+            detector = detectors.step(detector, n, x, ERRORS.odds, 40, k == 0)
             if detectors.log_evidence(detector) >= math.log(40.0):
                 late.append(k - 19)
                 break

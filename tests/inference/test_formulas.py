@@ -114,8 +114,9 @@ def test_calm_intervals_pay_nothing_for_dispersion():
 
 
 def test_a_detector_is_a_mixture_over_shares_and_starting_times():
-    first = detectors.step(detectors.fresh(2), 100.0, 3.0, 0.01, (0.02, 0.05), 5, True)
-    both = detectors.step(first, 50.0, 2.0, 0.01, (0.02, 0.05), 5, False)
+    odds = detectors.odds_of(0.01, (0.02, 0.05))
+    first = detectors.step(detectors.fresh(2), 100.0, 3.0, odds, 5, True)
+    both = detectors.step(first, 50.0, 2.0, odds, 5, False)
 
     def ratio(n, x, p):
         return (p / 0.01) ** x * ((1 - p) / 0.99) ** (n - x)

@@ -6,7 +6,6 @@ The order is that of decision-engine §2.8: what is planned is fixed before what
 from __future__ import annotations
 
 import math
-from dataclasses import replace
 
 from . import (
     batches,
@@ -29,7 +28,7 @@ LEAST_EVENTS = 0.5
 
 def absorb(plan: Plan, evidence: Evidence, look: Look) -> Evidence:
     """The evidence after this look; targets and stops are left to the appraisal."""
-    split = tuple(int(look.split.get(name, 0)) for name in plan.versions)
+    split = tuple([int(look.split.get(name, 0)) for name in plan.versions])
     traffic, requests = count_traffic(plan, evidence.traffic, look, split)
     ratios = evidence.ratios
     if requests is not None and split == evidence.split:
@@ -39,14 +38,15 @@ def absorb(plan: Plan, evidence: Evidence, look: Look) -> Evidence:
         _absorb_line(plan, j, v, line, look, traffic.forecast, exposure)
         for (j, v), line in zip(plan.slots, evidence.lines, strict=True)
     ]
-    return replace(
-        evidence,
+    return Evidence(
         iteration=look.iteration,
         elapsed=look.elapsed,
         split=split,
         traffic=traffic,
         lines=_with_dispersion(plan, lines),
         ratios=ratios,
+        targets=evidence.targets,
+        stops=evidence.stops,
     )
 
 
@@ -121,23 +121,43 @@ def _absorb_line(
     if claim.kind == "gauge":
         return _absorb_gauge(plan, claim, v, line, look, now)
     batch = None if now is None else _batch(claim, line, now)
-    first = not line.totals
     if batch is None or now is None:
         line = line._replace(stale=line.stale + 1)
     else:
-        totals = batch if first else tuple(map(sum, zip(line.totals, batch, strict=True)))
-        line = line._replace(
-            seen=now, at=look.iteration, stale=0, totals=totals, batches=line.batches + 1
-        )
-    if batch is not None and line.detector:
-        line = line._replace(detector=_alarm(plan, claim, v, line, batch, first))
+        line = _received(plan, claim, v, line, now, batch, look.iteration)
     if v == 0:
         return line
     looks = plan.deciding_look - look.iteration
     planned = forecast if forecast is not None else batch[0] if batch else 0.0
     rest = information.rest(claim, plan, line.totals, planned, exposure[v - 1], looks)
-    line = line._replace(rest=rest)
-    return line if batch is None else _score(plan, claim, line, batch, look.iteration)
+    if batch is None:
+        return line._replace(rest=rest)
+    return _score(plan, claim, line, batch, rest, look.iteration)
+
+
+def _received(
+    plan: Plan, claim: Claim, v: int, line: Line, now: Counts, batch: Counts, iteration: int
+) -> Line:
+    """The line with this batch in its totals and in its alarm.
+
+    A candidate's alarm is damped by the dispersion known before the batch.
+    """
+    first, totals, detector = not line.totals, batch, line.detector
+    if not first:
+        totals = tuple([a + b for a, b in zip(line.totals, batch, strict=True)])
+    if detector:
+        phi = 1.0 if v == 0 else line.phi
+        detector = detectors.step(
+            detector, batch[0], batch[-1], claim.odds, plan.iterations, first, phi
+        )
+    return line._replace(
+        seen=now,
+        at=iteration,
+        stale=0,
+        totals=totals,
+        detector=detector,
+        batches=line.batches + 1,
+    )
 
 
 def _snapshot(plan: Plan, j: int, v: int, look: Look) -> Counts | None:
@@ -175,30 +195,15 @@ def _interval(claim: Claim, seen: Counts, now: Counts) -> Counts:
     return (now[0] - seen[0], *now[1:]) if claim.exposure == "time" else now
 
 
-def _alarm(
-    plan: Plan, claim: Claim, v: int, line: Line, batch: Counts, first: bool
-) -> detectors.Detector:
-    """The alarm after a batch; the candidate's is damped by the dispersion known before it."""
-    phi = 1.0 if v == 0 else line.phi
-    return detectors.step(
-        line.detector,
-        batch[0],
-        batch[-1],
-        claim.p0,
-        claim.alternatives,
-        plan.iterations,
-        first,
-        phi,
-    )
-
-
-def _score(plan: Plan, claim: Claim, line: Line, batch: Counts, iteration: int) -> Line:
+def _score(
+    plan: Plan, claim: Claim, line: Line, batch: Counts, rest: float, iteration: int
+) -> Line:
     """The line with this batch in its claim state."""
     increment, spread = increment_of(claim, batch, line.totals)
-    prior = line.prior or ((increment[1] + line.rest) / 10.0 if increment[1] > 0.0 else 0.0)
+    prior = line.prior or ((increment[1] + rest) / 10.0 if increment[1] > 0.0 else 0.0)
     deciding, recent = iteration >= plan.deciding_look, plan.recent(iteration)
-    state = claims.step(line.state, increment, spread, line.rest, deciding, recent)
-    return line._replace(state=state, prior=prior)
+    state = claims.step(line.state, increment, spread, rest, deciding, recent)
+    return line._replace(state=state, rest=rest, prior=prior)
 
 
 def increment_of(
@@ -270,11 +275,9 @@ def _weight(now: Counts, half: int) -> float:
 def _with_dispersion(plan: Plan, lines: list[Line]) -> tuple[Line, ...]:
     """Every candidate's line with its φ; a pair's is estimated over all candidates together."""
     found = list(lines)
-    for j, claim in enumerate(plan.claims):
-        mine = [i for i, (k, v) in enumerate(plan.slots) if k == j and v > 0]
-        groups = [mine] if claim.paired else [[i] for i in mine]
-        for members in groups:
-            phi, _ = dispersion.dispersion([lines[i].state for i in members])
-            for i in members:
+    for members in plan.comparisons:
+        phi, _ = dispersion.dispersion([lines[i].state for i in members])
+        for i in members:
+            if lines[i].phi != phi:
                 found[i] = lines[i]._replace(phi=phi)
     return tuple(found)

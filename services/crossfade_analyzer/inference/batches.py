@@ -17,10 +17,12 @@ Counts = tuple[float, ...]
 
 def group(claim: Claim, readings: Mapping[str, float | None], elapsed: float) -> Counts | None:
     """The readings of one version for a claim, in the claim's order; None if any is missing."""
-    values = [readings.get(key) for key in claim.keys]
-    if any(value is None or not math.isfinite(value) for value in values):
-        return None
-    found = [float(value) for value in values if value is not None]
+    found = []
+    for key in claim.keys:
+        value = readings.get(key)
+        if value is None or not math.isfinite(value):
+            return None
+        found.append(float(value))
     if claim.exposure == "time":
         return (elapsed, *found)
     if claim.as_ratio and claim.denominator:
@@ -40,7 +42,7 @@ def difference(
     total = 1 if by_time else 0
     if now[total] < 0.5 * seen[total]:
         return (now[0] - seen[0], *now[1:]) if by_time else now
-    delta = tuple(b - a for a, b in zip(seen, now, strict=True))
+    delta = tuple([b - a for a, b in zip(seen, now, strict=True)])
     return delta if min(delta[:firm]) >= 0.0 else None
 
 

@@ -13,6 +13,8 @@ from typing import Literal
 
 from crossfade.errors import FieldError, Malformed
 
+from .detectors import Odds, odds_of
+
 Kind = Literal["bernoulli", "poisson", "mean", "quantile", "gauge", "budget", "descriptive"]
 
 SLOW_TAIL = (1.5, 2.2, 4.0, 10.0)
@@ -134,6 +136,11 @@ class Claim:
         shares = {min(self.p0 * factor, 0.9) for factor in factors}
         above = sorted(p for p in shares if p > self.p0 * 1.05)
         return tuple(above) or tuple(1.0 - (1.0 - self.p0) / factor for factor in (2.0, 10.0))
+
+    @cached_property
+    def odds(self) -> tuple[Odds, ...]:
+        """What one request says for each alternative."""
+        return odds_of(self.p0, self.alternatives)
 
     @cached_property
     def keys(self) -> tuple[str, ...]:

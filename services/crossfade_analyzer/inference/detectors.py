@@ -12,6 +12,8 @@ import math
 from .distributions import logaddexp, logsumexp
 
 Detector = tuple[float, ...]
+Odds = tuple[float, float]
+"""Binomial log-likelihood ratios of one failed and of one good request."""
 
 
 def fresh(alternatives: int) -> Detector:
@@ -23,23 +25,27 @@ def step(
     detector: Detector,
     n: float,
     x: float,
-    p0: float,
-    alternatives: tuple[float, ...],
+    odds: tuple[Odds, ...],
     looks: int,
     first: bool,
     phi: float = 1.0,
 ) -> Detector:
     """Add a batch of n requests with x failures; φ, known before it, damps the evidence."""
-    start = math.log(0.5 / max(looks - 1, 1) / max(len(alternatives), 1))
+    good = n - x
+    if not first:
+        start = math.log(0.5 / max(looks - 1, 1) / max(len(odds), 1))
+        detector = tuple([logaddexp(g, start) for g in detector])
     return tuple(
-        (g if first else logaddexp(g, start)) + log_ratio(n, x, p0, p) / phi
-        for g, p in zip(detector, alternatives, strict=True)
+        [
+            g + (x * failure + good * success) / phi
+            for g, (failure, success) in zip(detector, odds, strict=True)
+        ]
     )
 
 
-def log_ratio(n: float, x: float, p0: float, p: float) -> float:
-    """Binomial log-likelihood ratio of share p against share p0."""
-    return x * math.log(p / p0) + (n - x) * math.log((1.0 - p) / (1.0 - p0))
+def odds_of(p0: float, alternatives: tuple[float, ...]) -> tuple[Odds, ...]:
+    """What a request says for each alternative against p0, by how it ended."""
+    return tuple((math.log(p / p0), math.log((1.0 - p) / (1.0 - p0))) for p in alternatives)
 
 
 def log_evidence(detector: Detector) -> float:

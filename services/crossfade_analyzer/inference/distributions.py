@@ -42,9 +42,10 @@ def betainc(a: float, b: float, x: float) -> float:
 def _fraction(a: float, b: float, x: float) -> float:
     """Continued fraction of the incomplete beta; √max(a, b) steps are enough."""
     c, d = 1.0, 1.0 / ((1.0 - (a + b) * x / (a + 1.0)) or _TINY)
-    h = d
-    for m in range(1, 20_000):
-        at = a + 2 * m
+    h, m = d, 0.0
+    while m < 20_000.0:
+        m += 1.0
+        at = a + 2.0 * m
         even = m * (b - m) * x / ((at - 1.0) * at)
         d, c = 1.0 / ((1.0 + even * d) or _TINY), (1.0 + even / c) or _TINY
         h *= d * c
@@ -85,7 +86,7 @@ def stdtrit(df: float, p: float) -> float:
 def logsumexp(terms: tuple[float, ...]) -> float:
     """Log of a sum of exponentials."""
     top = max(terms)
-    return top + math.log(math.fsum(math.exp(term - top) for term in terms))
+    return top + math.log(math.fsum([math.exp(term - top) for term in terms]))
 
 
 def logaddexp(x: float, y: float) -> float:

@@ -30,21 +30,30 @@ def share(n: float, x: float, alpha: float) -> Interval:
 def _edge(n: float, x: float, level: float) -> float:
     """The smaller root p of x·log p + (n − x)·log(1 − p) = level; x > 0.
 
-    Newton's method in the logit, where the curve is concave and lies below its asymptote x·logit:
-    from the asymptote's root the steps climb and never overshoot.
+    Newton's method in the logit, where the curve is concave: from anywhere below its top the
+    steps come to lie below the root, then climb and never overshoot.
     """
-    logit = level / x
+    logit = _start(n, x, level)
     for _ in range(100):
-        p = _share_at(logit)
-        move = (level - x * logit + n * math.log1p(math.exp(min(logit, 700.0)))) / (x - n * p)
+        odds = math.exp(min(max(logit, -700.0), 700.0))
+        move = (level - x * logit + n * math.log1p(odds)) / (x - n * odds / (1.0 + odds))
         logit += move
-        if abs(move) <= 1e-12 * max(abs(logit), 1.0):
+        if abs(move) <= 1e-8 * max(abs(logit), 1.0):  # what is left of it is its square
             break
-    return _share_at(logit)
-
-
-def _share_at(logit: float) -> float:
     return 1.0 / (1.0 + math.exp(-logit)) if logit > -700.0 else 0.0
+
+
+def _start(n: float, x: float, level: float) -> float:
+    """Where the parabola through the curve's top meets the level.
+
+    Within a request of either end the top is no guide: there the asymptote x·logit is taken.
+    """
+    share = x / n
+    if not 1.0 <= x <= n - 1.0:
+        return level / x
+    top = math.log(share / (1.0 - share))
+    height = x * top + n * math.log1p(-share)
+    return top - math.sqrt(2.0 * max(height - level, 0.5) / (x * (1.0 - share)))
 
 
 def difference(s: float, v: float, w: float, prior: float, alpha: float) -> Interval:

@@ -116,6 +116,15 @@ class Plan:
             for v in range(1 if claim.paired else 0, len(self.versions))
         )
 
+    @cached_property
+    def comparisons(self) -> tuple[tuple[int, ...], ...]:
+        """Candidates' lines that share a dispersion: a pair's all together, others each alone."""
+        found: list[tuple[int, ...]] = []
+        for j, claim in enumerate(self.claims):
+            mine = [i for i, (k, v) in enumerate(self.slots) if k == j and v > 0]
+            found += [tuple(mine)] if claim.paired else [(i,) for i in mine]
+        return tuple(found)
+
 
 @dataclass(frozen=True, slots=True)
 class Look:

@@ -14,6 +14,7 @@ from collections.abc import Sequence
 from .distributions import logsumexp
 
 TILTS = (-0.2, -0.05, 0.05, 0.2)
+_GROWN = tuple((tilt, math.exp(tilt) - 1.0) for tilt in TILTS)
 LOG_CAP = math.log(20.0)
 LOG_WARN = math.log(20.0)
 LOG_BLOCK = math.log(1000.0)
@@ -28,13 +29,13 @@ def fresh(versions: int) -> Ratios:
 
 def step(ratios: Ratios, requests: Sequence[float], weights: Sequence[float]) -> Ratios:
     """Add the requests of one interval; weights are those in force, in percent."""
-    total, share = math.fsum(requests), [w / math.fsum(weights) for w in weights]
+    total, whole = math.fsum(requests), math.fsum(weights)
     logs = []
-    for count, w in zip(requests, share, strict=True):
-        for tilt in TILTS:
-            grown = math.log(1.0 + w * (math.exp(tilt) - 1.0))
-            logs.append(min(count * tilt - total * grown, LOG_CAP))
-    return tuple(a + b for a, b in zip(ratios, logs, strict=True))
+    for count, weight in zip(requests, weights, strict=True):
+        for tilt, grown in _GROWN:
+            log = count * tilt - total * math.log(1.0 + weight / whole * grown)
+            logs.append(min(log, LOG_CAP))
+    return tuple([a + b for a, b in zip(ratios, logs, strict=True)])
 
 
 def log_evidence(ratios: Ratios) -> float:
