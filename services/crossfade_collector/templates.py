@@ -7,7 +7,7 @@ variables carry query syntax on purpose.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from datetime import datetime
+from datetime import UTC, datetime
 from string import Template
 
 from crossfade.resources import Document, Metric, Version
@@ -26,20 +26,28 @@ def values(
 
     The version's variables win over `name` and over our additions, so that a document written for
     Iter8 means what it meant; `elapsedTime` (whole seconds, without a unit) wins over all.
-    `nowEpoch` and `startEpoch` (Unix seconds) are for back-ends that know no relative times.
+    `nowEpoch` and `startEpoch` (Unix seconds), `nowTime` and `startTime` (RFC 3339) are for
+    back-ends that know no relative times.
     """
     now = int(at.timestamp())
+    started = now - elapsed_seconds
     return {
         "interval": str(document.interval_seconds),
         "experiment": document.name,
         "namespace": document.namespace,
         "nowEpoch": str(now),
-        "startEpoch": str(now - elapsed_seconds),
+        "startEpoch": str(started),
+        "nowTime": _rfc3339(now),
+        "startTime": _rfc3339(started),
         **_limits(document, metric.key),
         "name": version.name,
         **version.values,
         "elapsedTime": str(elapsed_seconds),
     }
+
+
+def _rfc3339(seconds: int) -> str:
+    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def _limits(document: Document, key: str) -> dict[str, str]:

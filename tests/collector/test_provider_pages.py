@@ -8,12 +8,13 @@ from urllib.parse import urlsplit
 import orjson
 import pytest
 import yaml
-from tests.collector import amazon
+from tests.collector import amazon, google_cloud
 from tests.collector.builders import vector
 from tests.collector.test_readings import first
 
 from crossfade.errors import Malformed
 from crossfade.resources import parse_metric
+from crossfade.resources.identities import misidentified
 
 PAGES = Path(__file__).parents[2] / "docs/how-to/providers"
 VARIABLES = [{"name": "revision", "value": "sample-v1"}, {"name": "account", "value": "42"}]
@@ -246,6 +247,21 @@ CASES = [
 ]
 
 CASES += [
+    Case("google", 200, vector("21.7639"), 21.7639),
+    Case("google", 200, vector(None), "empty-result"),
+    Case("google", 400, {"status": "error", "error": "parse error"}, "http-status", "parse"),
+    Case("google", 403, google_cloud.said(403, "PERMISSION_DENIED"), "unauthorized", "PERM"),
+    Case("google", 429, google_cloud.said(429, "RESOURCE_EXHAUSTED"), "http-status", "429"),
+    Case("google-timeseries", 200, google_cloud.series("30", "12", kind="int64Value"), 42.0),
+    Case("google-timeseries", 200, google_cloud.series(), "empty-result"),
+    Case(
+        "google-timeseries",
+        200,
+        google_cloud.series("1", kind="int64Value", nextPageToken="more"),
+        "http-status",
+        "first page",
+    ),
+    Case("google-timeseries", 503, google_cloud.said(503, "UNAVAILABLE"), "http-status", "503"),
     Case("cloudwatch", 200, amazon.answer(amazon.result(30.0, 12.5)), 42.5),
     Case("cloudwatch", 200, amazon.answer(amazon.result()), "empty-result"),
     Case(
@@ -256,6 +272,18 @@ CASES += [
 ]
 
 ASKED = {
+    "google": (
+        "GET",
+        "/v1/projects/my-project/location/global/prometheus/api/v1/query",
+        "revision='sample-v1'}[10s]",
+        "Bearer ya29.token-number-1",
+    ),
+    "google-timeseries": (
+        "GET",
+        "/v3/projects/my-project/timeSeries",
+        "2026-03-01T11:59:50Z",
+        "Bearer ya29.token-number-1",
+    ),
     "cloudwatch": ("POST", "/", '"Value": "sample-v1"', "application/x-amz-json-1.0"),
     "prometheus": (
         "GET",
@@ -277,9 +305,32 @@ def written_on(page):
     return yaml.safe_load(block)
 
 
-def aimed_at(backend, page):
-    """The page's Metric, with only scheme and host of its address replaced."""
-    metric = written_on(page)
+@pytest.fixture
+async def vendor(start_backend, a_broker, certificate, secrets):
+    """Stands in for the vendor of a page: its server, its keys, a broker that finds it."""
+
+    async def make(page, answer=None, status=200):
+        google = page.startswith("google")
+        tokens = google_cloud.Tokens(await start_backend()) if google else None
+        key = {"serviceAccount": google_cloud.service_account(tokens.uri)} if google else {}
+        metric = written_on(page)
+        secrets(metric["spec"].get("secret", "metrics/none"), **KEYS, **key)
+        backend = await start_backend(certificate[1] if google else None)
+        if answer is not None:
+            backend.answers(answer, status=status)
+        if not google:
+            return backend, a_broker(), aimed_at(backend, metric)
+        secrets("ns/ca", ca__crt=certificate[0])
+        metric["metadata"]["namespace"] = "ns"
+        metric["spec"]["tls"] = {"caSecret": "ns/ca"}
+        there = {google_cloud.HOST: f"127.0.0.1:{backend.port}"}
+        return backend, a_broker(connect_to=there), metric
+
+    return make
+
+
+def aimed_at(backend, metric):
+    """A page's Metric, with only scheme and host of its address replaced."""
     url = urlsplit(metric["spec"]["urlTemplate"])
     host = f"127.0.0.1:{backend.port}"
     metric["spec"]["urlTemplate"] = url._replace(scheme="http", netloc=host).geturl()
@@ -288,21 +339,18 @@ def aimed_at(backend, page):
 
 
 @pytest.mark.parametrize("case", CASES, ids=str)
-async def test_an_answer_of_the_vendor_is_read_as_the_page_says(
-    a_broker, backend, secrets, case
-):
-    secrets(f"metrics/{case.page}", **KEYS)
-    backend.answers(case.answer, status=case.status)
-    reading = await first(a_broker(), aimed_at(backend, case.page), variables=VARIABLES)
+async def test_an_answer_of_the_vendor_is_read_as_the_page_says(vendor, case):
+    _, broker, metric = await vendor(case.page, case.answer, case.status)
+    reading = await first(broker, metric, variables=VARIABLES)
 
     assert (reading.value if reading.absent is None else reading.absent) == case.expected
     assert case.says in (reading.detail or "")
 
 
 @pytest.mark.parametrize("page", sorted(ASKED))
-async def test_the_vendor_is_asked_as_it_documents(a_broker, backend, secrets, page):
-    secrets(f"metrics/{page}", **KEYS)
-    await first(a_broker(), aimed_at(backend, page), variables=VARIABLES)
+async def test_the_vendor_is_asked_as_it_documents(vendor, page):
+    backend, broker, metric = await vendor(page)
+    await first(broker, metric, variables=VARIABLES)
     method, path, query, credential = ASKED[page]
     request, text = backend.asked[0], backend.texts[0]
 
@@ -330,6 +378,8 @@ def test_every_page_is_tested_and_linked():
 @pytest.mark.parametrize("page", sorted(ASKED))
 def test_every_metric_is_admitted(page):
     try:
-        assert parse_metric(written_on(page)).spec.provider == page
+        metric = parse_metric(written_on(page))
+        assert metric.spec.provider == page.partition("-")[0]
+        assert list(misidentified(metric.spec, "spec")) == []
     except Malformed as refused:
         pytest.fail(str(refused))

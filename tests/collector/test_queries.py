@@ -1,15 +1,9 @@
 """What goes over the wire: once, at once, at one instant, to the right address, with its secret."""
 
 import asyncio
-import datetime
-import ipaddress
-import ssl
 
 import pytest
 from aiohttp import web
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
 from tests.collector.builders import START, asking, vector
 from tests.collector.test_readings import first, questions
 
@@ -268,41 +262,6 @@ class TestRedirects:
         reading = await first(a_broker(), asking(backend))
 
         assert (reading.absent, "redirects" in reading.detail) == ("unreachable", True)
-
-
-@pytest.fixture(scope="module")
-def certificate(tmp_path_factory):
-    """A self-signed certificate for 127.0.0.1 and `metrics.test`, with a server context."""
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "metrics.test")])
-    alternatives = [
-        x509.DNSName("metrics.test"),
-        x509.IPAddress(ipaddress.ip_address("127.0.0.1")),
-    ]
-    now = datetime.datetime.now(datetime.UTC)
-    made = (
-        x509.CertificateBuilder()
-        .subject_name(name)
-        .issuer_name(name)
-        .public_key(key.public_key())
-        .serial_number(7)
-        .not_valid_before(now - datetime.timedelta(days=1))
-        .not_valid_after(now + datetime.timedelta(days=1))
-        .add_extension(x509.SubjectAlternativeName(alternatives), critical=False)
-        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
-        .sign(key, hashes.SHA256())
-    )
-    pem = made.public_bytes(serialization.Encoding.PEM)
-    private = key.private_bytes(
-        serialization.Encoding.PEM,
-        serialization.PrivateFormat.PKCS8,
-        serialization.NoEncryption(),
-    )
-    file = tmp_path_factory.mktemp("tls") / "both.pem"
-    file.write_bytes(pem + private)
-    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-    context.load_cert_chain(file)
-    return pem.decode(), context
 
 
 class TestTls:

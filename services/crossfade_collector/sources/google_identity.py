@@ -70,14 +70,15 @@ class Account:
     def __call__(self) -> str:
         """A token that is good for some minutes. Raises NoValue."""
         try:
-            from google.auth.exceptions import GoogleAuthError
+            from google.auth.exceptions import GoogleAuthError, TransportError
         except ImportError as error:
             raise NoValue("unauthorized", LIBRARY_MISSING) from error
         try:
             return self._token()
         except (GoogleAuthError, OSError, ValueError) as error:
             self.credentials = None  # a key or a binding may be mended meanwhile
-            late = getattr(error, "retryable", False) or isinstance(error, OSError)
+            down = isinstance(error, (TransportError, OSError))
+            late = down or getattr(error, "retryable", False)
             where = f"spec.secret: key {KEY}" if self.key else "the credentials of Google"
             reason = f"{where}: {type(error).__name__}: {error}"
             raise NoValue("timeout" if late else "unauthorized", reason) from error
