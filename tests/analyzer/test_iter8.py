@@ -94,6 +94,19 @@ def test_e14_says_which_value_is_unknown():
     assert message == "Error: ; Warning: Value for lat metric and c version is None.; Info: "
 
 
+def test_unknown_values_are_told_objective_by_objective_the_baseline_first():
+    objectives = [{"metric": "lat", "upperLimit": 5}, {"metric": "ue", "lowerLimit": 1}]
+    nothing = {"b": None, "c": None}
+    result = judged(a_document(objectives=objectives), lat=nothing, ue=nothing)
+    told = [
+        f"Value for {metric} metric and {version} version is None."
+        for metric in ("lat", "ue")
+        for version in ("b", "c")
+    ]
+    message = result.analysis["versionAssessments"]["message"]
+    assert message == f"Error: ; Warning: {', '.join(told)}; Info: "
+
+
 def test_e15_says_whose_reward_is_unknown():
     result = judged(a_document(), lat=FINE, ue={"b": 1.0, "c": None}, split={"b": 40, "c": 60})
     message = result.analysis["winnerAssessment"]["message"]

@@ -60,11 +60,12 @@ def score(document: Document, sample: MetricSample) -> Scores:
         for name in names:
             values = [sample.value(name, key) for key in keys]
             met[name] = tuple(meets(v, o) for v, o in zip(values, objectives, strict=True))
-            warnings += [
-                f"Value for {objective.metric} metric and {name} version is None."
-                for objective, value in zip(objectives, values, strict=True)
-                if value is None
-            ]
+        warnings += [
+            f"Value for {objective.metric} metric and {name} version is None."
+            for objective, key in zip(objectives, keys, strict=True)
+            for name in names
+            if sample.value(name, key) is None
+        ]
     scores = Scores(met, warnings=tuple(warnings))
     feasible = [name for name in names if scores.feasible(name)]
     best, winner, told = _winner(document, sample, names, feasible)
