@@ -69,7 +69,6 @@ MISTAKES = [
     mistake(LIMIT, "1 %", "not a quantity"),
     mistake(LIMIT, True, "found True"),
     mistake(LIMIT, float("nan"), "finite"),
-    mistake("criteria.objectives[1].lowerLimit", "1", "above upperLimit"),
     mistake("criteria.objectives[1].rollback_on_failure", "yes", "true or false"),
     mistake("criteria.indicators[0]", 3, "found 3"),
     mistake("versionInfo.candidates", [], "Invalid number of candidates"),
@@ -92,6 +91,15 @@ MISTAKES = [
     mistake("decision", {"alpha": 1}, "below 1", "decision.alpha"),
     mistake("decision", {"gates": ["end"]}, "'promote'", "decision.gates[0]"),
 ]
+
+
+def test_limits_that_exclude_each_other_are_refused_only_where_proof_is_asked_for(body):
+    put(body, "experiment.spec.criteria.objectives[1].lowerLimit", "1")
+    assert admit(body).objectives[1].lower == 1.0
+
+    put(body, "experiment.spec.decision", {"policy": "assured"})
+    told = refused(body)["spec.criteria.objectives[1].lowerLimit"]
+    assert "above upperLimit" in told.message
 
 
 @pytest.mark.parametrize(("field", "value", "words", "told"), MISTAKES)

@@ -273,6 +273,9 @@ _PATH_RIGHT = "right would be a path such as .spec.predictors[0].traffic"
 
 
 def _limits(experiment: Experiment) -> Iterator[FieldError]:
+    """Limits that no value can meet; upstream ran them, so do documents written for it."""
+    if experiment.spec.decision is None:
+        return
     criteria = experiment.spec.criteria
     for i, objective in enumerate((criteria.objectives if criteria else None) or ()):
         lower, upper = objective.lower, objective.upper
