@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -12,7 +12,7 @@ from crossfade.domain.facts import Approved, Deleted
 from crossfade.domain.runs import RunState
 from crossfade.errors import Conflict, FieldError, Malformed, NotFound
 from crossfade.events import subjects
-from crossfade.resources import split_body
+from crossfade.resources import reason_of, split_body
 from crossfade.runtime.service import Command, delivery
 from crossfade_actuator.admission import Admission, find_run, named, own_uid, uid_of, with_uid
 from crossfade_actuator.doors import Doors
@@ -76,6 +76,7 @@ class Commanded:
         if known is not None:
             return [(known if known.over else await self.revising.edit(known, body)).uid]
         document = await self.admission.examine(body)
+        _wait_for(document.missing)
         older = await self.ledger.latest(document.namespace, document.name)
         if older is None or older.over:
             return [(await self.admission.start(document, uid)).uid]
@@ -97,10 +98,8 @@ class Commanded:
         known = await self._known(uid)
         if known is not None:
             return known  # an edit that makes no sense: the run goes on as it was
-        # Applied together with its metrics, an experiment may be seen a moment before them.
-        reasons = {getattr(e, "reason", "") for e in error.errors}
-        if reasons == {"MetricUnavailable"} and delivery.get().attempt < METRIC_GRACE:
-            raise Conflict(str(error)) from error
+        if {reason_of(e) for e in error.errors} == {"MetricUnavailable"}:
+            _wait_for([str(e) for e in error.errors])
         if not own_uid(experiment):
             raise error  # no resource to say it on: set aside, and an incident
         return await self.admission.refuse(experiment, uid, error)
@@ -115,3 +114,13 @@ class Commanded:
 
     def _now(self) -> float:
         return self.admission.clock().timestamp()
+
+
+def _wait_for(metrics: Sequence[str]) -> None:
+    """Raises Conflict for a moment where metrics are missing.
+
+    Applied together with its metrics, an experiment may be seen a moment before them; and the watch
+    may tell of one before the start does that brings its metrics along.
+    """
+    if metrics and delivery.get().attempt < METRIC_GRACE:
+        raise Conflict(f"not there yet: {', '.join(metrics)}")

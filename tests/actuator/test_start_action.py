@@ -13,8 +13,9 @@ from tests.actuator.stands import Doing, Stand, a_trial
 from crossfade.domain.runs import Phase
 from crossfade.errors import Conflict, NotFound
 from crossfade.runtime.runs import Runs
-from crossfade.runtime.service import Command, Deadline
+from crossfade.runtime.service import Command, Deadline, Delivery, delivery
 from crossfade.testing.documents import a_document
+from crossfade_actuator.commanded import METRIC_GRACE
 
 REF = {"apiVersion": "v1", "kind": "Scale", "name": "s", "fieldPath": ".spec.share"}
 VERSIONS = {"baseline": {"name": "b"}, "candidates": [{"name": "c", "weightObjRef": REF}]}
@@ -222,11 +223,32 @@ async def test_a_start_action_may_bring_the_metrics_too_and_change_them():
         sheets.put_metric("ue")
 
     stand = a_stand(how, metrics=("lat",))
+    token = delivery.set(Delivery(attempt=METRIC_GRACE))
     uid = await begun(stand)
+    delivery.reset(token)
 
     document = await Runs(stand.store).document(uid, 2)
     assert sorted(document.metrics) == ["default/lat", "default/ue"]
     assert str(document.metric("lat").spec.mock[0].level) == "2"
+
+
+async def test_a_start_waits_for_its_metrics_before_it_lets_an_action_bring_them():
+    stand = a_stand(completing, metrics=())
+    metrics = a_document().to_json()["metrics"]
+    made = await stand.catalog.create_experiment(orjson.loads(unfinished())["experiment"])
+    uid = made["metadata"]["uid"]
+    seen = Command("start-experiment", f"{uid}/1", orjson.dumps(made))
+    with pytest.raises(Conflict, match="default/lat"):
+        await stand.actuator.obey(seen)
+    whole = orjson.dumps({"experiment": made, "metrics": metrics})
+    await stand.actuator.obey(Command("start-experiment", uid, whole))
+    await stand.settled()
+    await stand.actuator.obey(seen)
+    await stand.settled()
+
+    assert (await stand.state(uid)).phase is Phase.READING
+    document = await Runs(stand.store).document(uid, 2)
+    assert sorted(document.metrics) == ["default/lat", "default/ue"]
 
 
 async def test_an_experiment_that_its_start_action_deletes_is_a_deleted_one():

@@ -102,6 +102,11 @@ class Document(BaseModel):
             *self._referred(self.key(ref) for ref in written),
         )
 
+    @property
+    def missing(self) -> tuple[str, ...]:
+        """`namespace/name` of metrics that a start action has yet to bring."""
+        return tuple(k for k in map(self.key, self.references) if k not in self.metrics)
+
     def key(self, ref: str) -> str:
         """`namespace/name` of a reference, relative to the experiment's namespace."""
         return qualified(ref, self.namespace)
