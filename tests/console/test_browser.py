@@ -1,9 +1,6 @@
 """The pages in a real browser: what a person sees and does, and how fast."""
 
 import asyncio
-import importlib.util
-import pathlib
-import shutil
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -16,22 +13,13 @@ DRAWN = "document.querySelectorAll('.main-svg').length >= 4"
 # plotly.js brings a style sheet for maps, which the policy refuses and nobody needs.
 EXPECTED = "Applying inline style violates"
 
-_spec = importlib.util.spec_from_file_location(
-    "browsing", pathlib.Path(__file__).with_name("browsing.py")
-)
-browsing = importlib.util.module_from_spec(_spec)
-_spec.loader.exec_module(browsing)
-
 
 @pytest.fixture
-async def browser(tmp_path):
-    if shutil.which("chromium") is None:
-        pytest.skip("chromium is not on PATH: apt-get install chromium")
-    async with browsing.Browser(tmp_path / "profile") as opened:
-        yield opened
+async def browser(chromium):
+    yield chromium
     # The console may end before the browser does; its streams then break off.
     lost = ("net::ERR_", EXPECTED)
-    assert [c for c in opened.complaints if not any(word in c for word in lost)] == []
+    assert [c for c in chromium.complaints if not any(word in c for word in lost)] == []
 
 
 @pytest.fixture
