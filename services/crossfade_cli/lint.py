@@ -11,8 +11,8 @@ from crossfade_cli.explain import Paths
 from crossfade_cli.options import Files
 
 if TYPE_CHECKING:
+    from crossfade.linting import Finding
     from crossfade.resources import Document
-    from crossfade_analyzer.linting import Finding
 
 Output = Literal["text", "json"]
 
@@ -43,7 +43,7 @@ def lint(
 def findings(documents: Sequence[Mapping[str, Any]]) -> list[Finding]:
     """Findings of an experiment with its metrics, and of metrics that it does not refer to."""
     from crossfade.resources import admit, gather
-    from crossfade_analyzer.linting import lint as linted
+    from crossfade_cli.advising import linted
 
     metrics = [d for d in documents if d.get("kind") == "Metric"]
     if metrics and all(d.get("kind") != "Experiment" for d in documents):

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import pytest
 from assured_builders import a_metric
 from test_mapping import EXAMPLES, an_example
 
+from crossfade import linting
 from crossfade.resources import admit
-from crossfade_analyzer.linting import RULES, lint
+from crossfade_analyzer.provability import rules
 
+RULES = rules()
+lint = partial(linting.lint, rules=RULES)
 QUERY = "sum(increase(x_seconds_count{v='$name'}[${elapsedTime}s]))"
 
 

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+import warnings
+from collections.abc import Iterator, Sequence
 
+from crossfade.linting.findings import Finding
+from crossfade.linting.queries import SELDON, Query, by_metric, queries
 from crossfade.resources import Document, Metric
-from crossfade_analyzer.linting.findings import Finding
-from crossfade_analyzer.linting.queries import SELDON, Query, queries
 
-_CODE = re.compile(r"""\b(code|grpc_code|grpc_status)\s*(!=|!~)\s*(["'])(.*?)\3""")
+_CODE = re.compile(r"""\b(code|grpc_code|grpc_status)\s*+(!=|!~)\s*+(["'])(.*?)\3""")
+_NESTED = re.compile(r"[)*+?}][*+?{]")
+"""A repetition of what repeats, or of a group: what could keep a backtracking matcher busy."""
+LONGEST_PATTERN = 100
+_OVER_TIME = re.compile(r"\b(avg|rate)\s*+\(|_over_time\b")
 _VECTOR = re.compile(r"\bor\s+(on\s*\(\s*\)\s*)?vector\s*\(\s*0(\.0*)?\s*\)")
 
 
@@ -63,9 +68,12 @@ def _counts_ok(operator: str, value: str) -> bool:
     """Whether the matcher is about HTTP's success and lets OK through as something else."""
     if operator == "!=":
         return value == "200"
+    if len(value) > LONGEST_PATTERN or _NESTED.search(value):
+        return False
     try:
-        pattern = re.compile(value)
-    except re.error:
+        with warnings.catch_warnings(action="ignore"):  # of what PromQL means otherwise
+            pattern = re.compile(value)
+    except (re.error, OverflowError, RecursionError):
         return False
     return bool(pattern.fullmatch("200")) and not pattern.fullmatch("OK")
 
@@ -87,9 +95,10 @@ def absence_as_zero(document: Document) -> Iterator[Finding]:
 
 def counts_as_rewards(document: Document) -> Iterator[Finding]:
     """A raw count as reward goes to whoever has the traffic (decision-engine §7.9)."""
+    asked = by_metric(document)
     for i, reward in enumerate(document.rewards):
         metric = document.metrics.get(document.key(reward.metric))
-        if metric is not None and _is_raw_count(document, metric):
+        if metric is not None and _is_raw_count(metric, asked.get(metric.key, ())):
             yield Finding(
                 "count-as-reward",
                 "warning",
@@ -100,7 +109,7 @@ def counts_as_rewards(document: Document) -> Iterator[Finding]:
             )
 
 
-def _is_raw_count(document: Document, metric: Metric) -> bool:
+def _is_raw_count(metric: Metric, own: Sequence[Query]) -> bool:
     spec = metric.spec
     if spec.exposure == "time" or spec.numerator or spec.denominator:
         return False
@@ -108,11 +117,10 @@ def _is_raw_count(document: Document, metric: Metric) -> bool:
         return False
     if metric.kind_of_value == "Counter":
         return True
-    own = [query for query in queries(document) if query.metric.key == metric.key]
     return any(_counts(query) for query in own)
 
 
 def _counts(query: Query) -> bool:
-    if query.divides or re.search(r"\b(avg|rate)\s*\(|_over_time\b", query.text):
+    if query.divides or _OVER_TIME.search(query.text):
         return False
     return any(series.endswith(("_count", "_total")) for series in query.series)

@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
-from crossfade.resources import Document, Metric, Objective
-from crossfade.resources.fields import number
-from crossfade_analyzer.linting.findings import Finding
-from crossfade_analyzer.linting.queries import (
-    SELDON,
+from crossfade.linting.findings import Finding
+from crossfade.linting.queries import (
     SELDON_EDGES,
-    Query,
+    by_metric,
     queries,
-    seconds,
     spoken_unit,
 )
+from crossfade.resources import Document, Metric, Objective
+from crossfade.resources.fields import number
 
 SCRAPE_SECONDS = 15
 """How often Prometheus scrapes where nobody says otherwise, v2alpha2 §7.7."""
@@ -27,7 +25,7 @@ _SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 def units_against_series(document: Document) -> Iterator[Finding]:
     """`units: milliseconds` over a series in seconds, or the other way round (Q24)."""
     for query in queries(document):
-        said, read = spoken_unit(query.metric), seconds(query)
+        said, read = spoken_unit(query.metric), query.seconds
         if said is None or read is None or said == read:
             continue
         is_, says = ("seconds", "milliseconds") if read else ("milliseconds", "seconds")
@@ -43,6 +41,7 @@ def units_against_series(document: Document) -> Iterator[Finding]:
 
 def limits_that_never_bind(document: Document) -> Iterator[Finding]:
     """A limit that no value of this metric can exceed promises nothing (Q24)."""
+    latencies = _latencies(document)
     for i, objective in enumerate(document.objectives):
         metric = document.metrics.get(document.key(objective.metric))
         at = f"spec.criteria.objectives[{i}]"
@@ -52,14 +51,32 @@ def limits_that_never_bind(document: Document) -> Iterator[Finding]:
             if objective.relative_to is None:
                 yield _loose(at, "it has no limit: every value meets it", "give upperLimit")
             continue
-        yield from _upper(document, metric, objective, at)
+        yield from _upper(metric, objective, at, latencies.get(metric.key, ()))
         if objective.lower is not None and objective.lower <= 0 and objective.upper is None:
             why = f"no share, count or latency is below {objective.lower_limit}"
             yield _loose(f"{at}.lowerLimit", why, "give a lower limit above 0, or an upper one")
 
 
+Latency = tuple[bool, bool]
+"""(Whether a query's values are in seconds, whether it is a quantile of Seldon's histogram.)"""
+
+
+def _latencies(document: Document) -> dict[str, tuple[Latency, ...]]:
+    """Which kinds of latency each metric's queries read, each kind once."""
+    return {
+        key: tuple(
+            dict.fromkeys(
+                (query.seconds, query.quantile_of_seldon)
+                for query in found
+                if query.seconds is not None
+            )
+        )
+        for key, found in by_metric(document).items()
+    }
+
+
 def _upper(
-    document: Document, metric: Metric, objective: Objective, at: str
+    metric: Metric, objective: Objective, at: str, latencies: Sequence[Latency]
 ) -> Iterator[Finding]:
     upper, most = objective.upper, number(metric.spec.upper_bound)
     if upper is None or objective.relative_to is not None:
@@ -73,18 +90,15 @@ def _upper(
         why = f"{metric.key} is never above its upperBound {metric.spec.upper_bound}"
         yield _loose(where, why, "give a limit below it")
     else:
-        yield from _endless(document, metric, upper, where)
+        yield from _endless(upper, where, latencies)
 
 
-def _endless(document: Document, metric: Metric, upper: float, where: str) -> Iterator[Finding]:
+def _endless(upper: float, where: str, latencies: Sequence[Latency]) -> Iterator[Finding]:
     """Latency limits beyond the last bucket, or beyond anybody's patience."""
-    for query in queries(document):
-        read = seconds(query)
-        if query.metric.key != metric.key or read is None:
-            continue
+    last = SELDON_EDGES[-1]
+    for read, quantile in latencies:
         limit = upper if read else upper / 1000.0
-        last = SELDON_EDGES[-1]
-        if _quantile_of_seldon(query) and limit >= last:
+        if quantile and limit >= last:
             why = f"the histogram's last bucket ends at {last} s; this limit is {limit:g} s"
             yield _loose(where, why, _advice(read))
         elif limit > LONGEST_SECONDS:
@@ -99,11 +113,10 @@ def _advice(read: bool) -> str:
 
 def buckets_at_limits(document: Document) -> Iterator[Finding]:
     """A quantile is only known to its bucket: a limit between two edges is guessed at."""
+    latencies = _latencies(document)
     for i, objective in enumerate(document.objectives):
-        for query in queries(document):
-            own = query.metric.key == document.key(objective.metric)
-            read = seconds(query) if own and _quantile_of_seldon(query) else None
-            if read is None or objective.upper is None:
+        for read, quantile in latencies.get(document.key(objective.metric), ()):
+            if not quantile or objective.upper is None:
                 continue
             limit = objective.upper if read else objective.upper / 1000.0
             if limit < SELDON_EDGES[-1] and all(abs(limit - e) > 1e-9 for e in SELDON_EDGES):
@@ -183,11 +196,6 @@ def windows_not_said(document: Document) -> Iterator[Finding]:
                 "the query covers everything since the start, but is called one interval's",
                 "leave window out, or use [${interval}s]",
             )
-
-
-def _quantile_of_seldon(query: Query) -> bool:
-    seldon = any(series.startswith(SELDON) for series in query.series)
-    return seldon and "histogram_quantile" in query.text
 
 
 def _loose(where: str, why: str, mend: str) -> Finding:

@@ -5,40 +5,34 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
+from crossfade.linting.findings import Finding
+from crossfade.linting.queries import asked
 from crossfade.resources import Document, Metric
-from crossfade_analyzer.linting.findings import Finding
-from crossfade_analyzer.linting.queries import asked
 
 _SECRET = re.compile(
     r"authori[sz]ation|token|key|secret|password|cookie|credential", re.IGNORECASE
 )
 _PLACEHOLDER = re.compile(r"\$\{?[A-Za-z_]\w*\}?")
 _IN_URL = re.compile(
-    r"//[^/@\s]*:[^/@\s]+@|[?&](api[-_]?key|token|key|password)=[^&$]+", re.IGNORECASE
+    r"//[^/@\s:]*+:[^/@\s]++@|[?&](api[-_]?key|token|key|password)=[^&$]+", re.IGNORECASE
 )
-_ALWAYS = ("elapsedTime", "interval", "experiment", "namespace", "upperLimit", "lowerLimit")
 
 
 def paths_by_index(document: Document) -> Iterator[Finding]:
     """A weight addressed by position belongs to whoever stands there after the next edit."""
-    for version in document.versions:
+    for i, version in enumerate(document.versions):
         path = version.weight_obj_ref.field_path if version.weight_obj_ref else None
         if path and re.search(r"\[\d+\]", path):
+            place = f"candidates[{i - 1}]" if i else "baseline"
             yield Finding(
                 "path-by-index",
                 "info",
-                _place(document, version.name),
+                f"spec.versionInfo.{place}.weightObjRef.fieldPath",
                 f"{path} names a position: if somebody reorders the list, {version.name}'s weight "
                 "goes to another version",
                 "keep the order while the experiment runs, or give each version an object or "
                 "list of its own",
             )
-
-
-def _place(document: Document, name: str) -> str:
-    names = [version.name for version in document.candidates]
-    at = f"candidates[{names.index(name)}]" if name in names else "baseline"
-    return f"spec.versionInfo.{at}.weightObjRef.fieldPath"
 
 
 def secrets_in_the_open(document: Document) -> Iterator[Finding]:
@@ -78,8 +72,7 @@ def same_for_every_version(document: Document) -> Iterator[Finding]:
     if len(document.versions) < 2:
         return
     for metric in asked(document):
-        texts = {_filled(metric, v.name, v.values) for v in document.versions}
-        if len(texts) == 1 and (metric.spec.params or metric.spec.body):
+        if (metric.spec.params or metric.spec.body) and not _tells_apart(metric, document):
             yield Finding(
                 "same-for-all",
                 "error",
@@ -89,13 +82,13 @@ def same_for_every_version(document: Document) -> Iterator[Finding]:
             )
 
 
-def _filled(metric: Metric, name: str, values: dict[str, str]) -> str:
-    """The query of one version, as far as versions can differ."""
-    known = {"name": name} | values
-    text = "\n".join([*(p.value for p in metric.spec.params or ()), metric.spec.body or ""])
-
-    def fill(found: re.Match[str]) -> str:
-        key = found[0].strip("${}")
-        return found[0] if key in _ALWAYS else known.get(key, found[0])
-
-    return _PLACEHOLDER.sub(fill, text)
+def _tells_apart(metric: Metric, document: Document) -> bool:
+    """Whether a placeholder of the query has different values in two versions."""
+    texts = [*(p.value for p in metric.spec.params or ()), metric.spec.body or ""]
+    used = {found[0].strip("${}") for text in texts for found in _PLACEHOLDER.finditer(text)}
+    used.discard("elapsedTime")  # the one that no version's variable can change
+    first, *others = (
+        {key: value for key, value in ({"name": v.name} | v.values).items() if key in used}
+        for v in document.versions
+    )
+    return any(other != first for other in others)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 
 from crossfade.resources import Document, Metric
 from crossfade.resources.builtin import PROVIDER
@@ -13,14 +14,17 @@ SELDON = "seldon_api_executor_"
 SELDON_EDGES = (0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1, 2.5, 5, 7.5, 10)
 """Histogram edges of Seldon's executor in seconds, v2alpha2 §7.7."""
 
-_SERIES = re.compile(r"[a-zA-Z_:][a-zA-Z0-9_:]*(?=\s*[{\[])")
+# Texts come from outside and may be long: nothing here may go back over what it has read, hence
+# possessive repetitions and no start in the middle of a word.
+_SERIES = re.compile(r"(?<![a-zA-Z0-9_:])[a-zA-Z_:][a-zA-Z0-9_:]*+(?=\s*+[{\[])")
 _TIMES_1000 = re.compile(r"(?<![\d.])(1000|1e3)(\.0)?\s*\*|\*\s*(1000|1e3)(?![\d.])")
 _BY_1000 = re.compile(r"/\s*(1000|1e3)(?![\d.])|(?<![\d.])0?\.001\s*\*|\*\s*0?\.001(?!\d)")
-_RATIO = re.compile(r"[)\]}]\s*/\s*[(A-Za-z_]")
-_WINDOW = re.compile(r"\[(\$\{?\w+\}?|\d+)([smhd]|ms)?[\]:]")
+_RATIO = re.compile(r"[)\]}]\s*+/\s*+[(A-Za-z_]")
+_DIVIDES = re.compile(r"histogram_quantile|\)\s*+/")
+_WINDOW = re.compile(r"\[(\$\{?\w++\}?|\d++)([smhd]|ms)?[\]:]")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Query:
     """One text that a back-end is asked, and where it stands."""
 
@@ -28,36 +32,55 @@ class Query:
     where: str
     text: str
 
-    @property
+    @cached_property
     def series(self) -> tuple[str, ...]:
         """Names of the series it selects, in order."""
         return tuple(_SERIES.findall(self.text))
 
-    @property
+    @cached_property
     def divides(self) -> bool:
         """Whether one series is divided by another, or a quantile is taken."""
-        return (
-            "histogram_quantile" in self.text
-            or re.search(r"\)\s*/\s*\(?", self.text) is not None
-        )
+        return _DIVIDES.search(self.text) is not None
 
-    @property
+    @cached_property
     def denominator(self) -> str:
         """What stands below the line, where one series is divided by another."""
-        lines = list(_RATIO.finditer(self.text))
-        return self.text[lines[-1].start() :] if lines else ""
+        start = -1
+        for line in _RATIO.finditer(self.text):
+            start = line.start()
+        return self.text[start:] if start >= 0 else ""
 
-    @property
+    @cached_property
     def scale(self) -> float:
         """By what the text multiplies its series: 1000, 0.001 or 1."""
         if _TIMES_1000.search(self.text):
             return 1000.0
         return 0.001 if _BY_1000.search(self.text) else 1.0
 
-    @property
+    @cached_property
     def windows(self) -> tuple[tuple[str, str], ...]:
         """Every range as (length, unit): `("${elapsedTime}", "s")`, `("30", "s")`."""
         return tuple((length, unit) for length, unit in _WINDOW.findall(self.text))
+
+    @cached_property
+    def seconds(self) -> bool | None:
+        """Whether its values are in seconds (milliseconds: False), as its series say."""
+        durations = [s for s in self.series if not s.endswith(("_count", "_total"))]
+        if any("_seconds" in s for s in durations):
+            natural = True
+        elif any("_milliseconds" in s or re.search(r"_ms(_|$)", s) for s in durations):
+            natural = False
+        else:
+            return None
+        if self.scale == 1.0:
+            return natural
+        return False if natural and self.scale > 1.0 else True if not natural else None
+
+    @cached_property
+    def quantile_of_seldon(self) -> bool:
+        """Whether it takes a quantile of a histogram of Seldon's executor."""
+        seldon = any(series.startswith(SELDON) for series in self.series)
+        return seldon and "histogram_quantile" in self.text
 
 
 def queries(document: Document) -> Iterator[Query]:
@@ -69,26 +92,20 @@ def queries(document: Document) -> Iterator[Query]:
             yield Query(metric, f"{metric.key} spec.body", metric.spec.body)
 
 
+def by_metric(document: Document) -> dict[str, list[Query]]:
+    """The queries of each metric, by its key."""
+    found: dict[str, list[Query]] = {}
+    for query in queries(document):
+        found.setdefault(query.metric.key, []).append(query)
+    return found
+
+
 def asked(document: Document) -> Iterator[Metric]:
     """Metrics that a back-end is asked for, in the order in which criteria name them."""
     for ref in document.references:
         metric = document.metrics.get(document.key(ref))
         if metric is not None and metric.spec.mock is None and metric.spec.provider != PROVIDER:
             yield metric
-
-
-def seconds(query: Query) -> bool | None:
-    """Whether a value of this query is in seconds (milliseconds: False), as its series say."""
-    durations = [s for s in query.series if not s.endswith(("_count", "_total"))]
-    if any("_seconds" in s for s in durations):
-        natural = True
-    elif any("_milliseconds" in s or re.search(r"_ms(_|$)", s) for s in durations):
-        natural = False
-    else:
-        return None
-    if query.scale == 1.0:
-        return natural
-    return False if natural and query.scale > 1.0 else True if not natural else None
 
 
 def spoken_unit(metric: Metric) -> bool | None:

@@ -23,7 +23,7 @@ class Finding:
     mend: str
 
     def __str__(self) -> str:
-        return f"{self.where}: {self.reason} [{self.code}]; {self.mend}"
+        return f"{self.where}: {self.reason} [{self.code}] → {self.mend}"
 
     def to_json(self) -> dict[str, Any]:
         """Plain JSON."""
