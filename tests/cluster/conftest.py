@@ -5,7 +5,7 @@ import asyncio
 import pytest
 import pytest_asyncio
 
-from crossfade_lab.cluster import CRDS, ApiServer, ControlPlane, seldon_admission
+from crossfade_lab.cluster import CRDS, ApiServer, seldon_admission
 
 
 @pytest_asyncio.fixture
@@ -30,16 +30,10 @@ def until_watched():
     return wait
 
 
-@pytest_asyncio.fixture(scope="session", loop_scope="session")
-async def real_cluster():
+@pytest.fixture(scope="session")
+def real_cluster(kube_apiserver):
     """etcd and kube-apiserver with the lab's definitions, one for all tests; `crossfade` is a user.
 
     Modules that use it say `pytestmark = pytest.mark.asyncio(loop_scope="session")`.
     """
-    if program := ControlPlane.missing():
-        pytest.skip(
-            f"no {program}: set KUBEBUILDER_ASSETS to a folder with etcd and kube-apiserver"
-        )
-    async with ControlPlane(users={"crossfade": ()}) as plane:
-        await plane.apply(CRDS)
-        yield plane
+    return kube_apiserver
