@@ -9,6 +9,7 @@ from contextlib import AsyncExitStack
 from pathlib import Path
 
 import orjson
+from tests.samples.histories import Histories
 
 from crossfade.resources.yaml import load_documents
 from crossfade.runtime.bootstrap import bootstrap
@@ -25,6 +26,15 @@ from crossfade_lab.cluster.kubectl import find_kubectl
 
 EXAMPLES = Path(__file__).parents[2] / "deploy/examples"
 DEFINITIONS = Path(__file__).parents[2] / "deploy/crds"
+CARRIERS = (
+    "networking.istio.io/v1beta1/virtualservices",
+    "machinelearning.seldon.io/v1/seldondeployments",
+    "serving.knative.dev/v1/services",
+    "serving.kserve.io/v1beta1/inferenceservices",
+    "split.smi-spec.io/v1alpha2/trafficsplits",
+    "gateway.networking.k8s.io/v1/httproutes",
+)
+"""The kinds whose objects carry weights in the examples."""
 SERVICES = ("collector", "analyzer", "actuator", "notifier")
 EXPERIMENTS = "/apis/iter8.tools/v2alpha2/namespaces/{}/experiments/{}"
 
@@ -35,7 +45,10 @@ def emulated() -> ApiServer:
 
 
 class World:
-    """`async with World(tmp_path) as world`: everything runs until the block ends."""
+    """`async with World(tmp_path) as world`: everything runs until the block ends.
+
+    A control plane that runs already stays up; any other cluster comes and goes with the world.
+    """
 
     def __init__(
         self, directory: Path, cluster: ApiServer | ControlPlane | None = None, **actuator
@@ -51,7 +64,8 @@ class World:
     async def __aenter__(self) -> World:
         try:
             await self._stack.enter_async_context(self.broker)
-            await self._stack.enter_async_context(self.cluster)
+            if not (isinstance(self.cluster, ControlPlane) and self.cluster.pids):
+                await self._stack.enter_async_context(self.cluster)
             await self._set_up()
         except BaseException:
             await self.__aexit__()
@@ -65,6 +79,8 @@ class World:
         self.kubeconfig = self.cluster.kubeconfig(path=self.directory / "kubeconfig")
         await self.cluster.apply(CRDS, DEFINITIONS)
         self.api = await self._stack.enter_async_context(self.cluster.client())
+        kinds = [kind for kind in CARRIERS if await self._served(kind)]
+        self.histories = await self._stack.enter_async_context(Histories(self.api, kinds))
         self.settings = Settings(
             bus=BusSettings(url=self.broker.url),
             cluster=ClusterSettings(kubeconfig=self.kubeconfig),
@@ -80,6 +96,9 @@ class World:
         for bus in self.buses:
             self._stack.push_async_callback(bus.stop)
         await asyncio.gather(*(bus.start() for bus in self.buses))
+
+    async def _served(self, kind: str) -> bool:
+        return (await self.api.request("GET", f"/apis/{kind}?limit=1")).status == 200
 
     async def _follow(self) -> None:
         async for logged in Journal(self.client).follow():
@@ -126,6 +145,11 @@ class World:
         """The Experiment as the API server has it."""
         return await self.get(EXPERIMENTS.format(namespace, name))
 
+    async def remove(self, path: str) -> None:
+        """Delete what is there."""
+        answer = await self.api.request("DELETE", path)
+        assert answer.status == 200, answer.body
+
     async def create(self, experiment: Mapping) -> str:
         """The uid of an Experiment that was created as kubectl would."""
         namespace = experiment["metadata"].get("namespace", "default")
@@ -136,8 +160,7 @@ class World:
 
     async def delete(self, name: str, namespace: str = "default") -> None:
         """Delete an Experiment."""
-        answer = await self.api.request("DELETE", EXPERIMENTS.format(namespace, name))
-        assert answer.status == 200, answer.body
+        await self.remove(EXPERIMENTS.format(namespace, name))
 
     async def merge(self, name: str, patch: Mapping, namespace: str = "default") -> None:
         """Change an Experiment by a merge patch."""
@@ -199,7 +222,7 @@ class World:
 
 
 def example(
-    name: str, *, iterations: int = 4, interval: int = 1, mocked: bool = True
+    name: str, *, iterations: int = 4, interval: int = 2, mocked: bool = True
 ) -> tuple[dict, list[dict], list[dict]]:
     """Experiment, Metrics and other objects of an example, shortened."""
     folder = EXAMPLES / name
