@@ -92,7 +92,16 @@ def told(document: Document, found: Sequence[Explained], rate: float | None) -> 
             yield f"  lacks    {each.field}: {each.why}"
         for i, need in enumerate(each.needs):
             yield f"  {'needs' if i == 0 else '     '}    {need.sentence(interval)}"
+    yield from _aging(document)
     yield from _ends(document, found, rate)
+
+
+def _aging(document: Document) -> Iterator[str]:
+    ages = {m.key: m.spec.max_age for m in document.metrics.values() if m.spec.max_age}
+    if ages:
+        yield ""
+        told = ", ".join(f"{metric} {seconds} s" for metric, seconds in ages.items())
+        yield f"A number older than this counts as none (maxAge): {told}"
 
 
 def _ends(document: Document, found: Sequence[Explained], rate: float | None) -> Iterator[str]:

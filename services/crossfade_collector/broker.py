@@ -9,7 +9,7 @@ from weakref import WeakValueDictionary
 
 from crossfade.events import Reading
 from crossfade.resources.builtin import PROVIDER
-from crossfade_collector.sources import expressions
+from crossfade_collector.sources import ages, expressions
 from crossfade_collector.sources.http import HttpBackends
 from crossfade_collector.sources.mock import MockSource
 from crossfade_collector.sources.port import (
@@ -82,12 +82,34 @@ class Broker:
             if self.builtin is None:
                 raise NoValue("empty-result", "no metrics/collect task has gathered this one")
             return await self.builtin.read(question)
+        return await self._fetched(question, asked)
+
+    async def _fetched(
+        self, question: Question, asked: dict[Request, asyncio.Task[str]]
+    ) -> float:
+        """The number of a back-end, if it is fresh."""
+        spec = question.metric.spec
         expression = expressions.check(spec.jq_expression)
         request = await self.requests.about(question)
+        probe = ages.probe(request, spec)
+        # Both at once: the second one only says whether the first one's number is fresh.
+        answer, dated = (self._once(one, asked) for one in (request, probe or request))
+        text = await asyncio.shield(answer)
+        try:
+            value = await expressions.number_in(text, expression)
+            if spec.max_age is not None:
+                told = await asyncio.shield(dated)
+                await ages.check(told, spec, question.at, probed=probe is not None)
+        except NoValue as reason:
+            raise NoValue(reason.absence, request.masked(reason.detail)) from reason
+        return value
+
+    def _once(
+        self, request: Request, asked: dict[Request, asyncio.Task[str]]
+    ) -> asyncio.Task[str]:
         if request not in asked:
             asked[request] = asyncio.ensure_future(self._ask(request))
-        text = await asyncio.shield(asked[request])
-        return await _number(text, expression, request)
+        return asked[request]
 
     async def _ask(self, request: Request) -> str:
         host = str(request.url.origin())
@@ -96,13 +118,6 @@ class Broker:
         self.budgets[host] = budget
         async with budget:
             return await self.backends.answer(request)
-
-
-async def _number(text: str, expression: str, request: Request) -> float:
-    try:
-        return await expressions.number_in(text, expression)
-    except NoValue as reason:
-        raise NoValue(reason.absence, request.masked(reason.detail)) from reason
 
 
 def _absent(question: Question, reason: NoValue) -> Reading:

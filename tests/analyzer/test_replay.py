@@ -231,6 +231,21 @@ def test_explain_tells_needs_and_lacks():
     assert {each["claim"] for each in listed} >= {"error-rate", "user-engagement"}
 
 
+def test_explain_says_how_old_a_number_may_be(tmp_path):
+    files = [EXAMPLES / "iris-separate" / f"{n}.yaml" for n in ("experiment", "metrics")]
+    dated = tmp_path / "metrics.yaml"
+    written = (
+        files[1]
+        .read_text()
+        .replace("provider: prometheus", "provider: prometheus\n  maxAge: 45")
+    )
+    dated.write_text(written)
+
+    assert "maxAge" not in invoked(explain, *files).stdout
+    assert "(maxAge): " in (told := invoked(explain, files[0], dated).stdout)
+    assert "iter8-seldon/mean-latency 45 s" in told
+
+
 def test_explain_prints_the_table_of_shapes():
     told = invoked(explain, "--shapes").stdout
     assert len(told.splitlines()) == 9

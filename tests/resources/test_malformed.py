@@ -54,6 +54,7 @@ WHOLE["metrics"][0]["spec"] |= {
     "window": "cumulative",
     "tls": {"insecureSkipVerify": True, "caSecret": "ca"},
     "maxAge": 30,
+    "timestampExpression": ".at",
 }
 
 

@@ -23,7 +23,12 @@ from crossfade.runtime import children
 from crossfade_collector.sources.bounds import is_quick
 from crossfade_collector.sources.port import NoValue
 
-KIND = 'if type == "number" then ["number", .] else [type] end'
+KIND = (
+    'if type == "number" then ["number", .] '
+    'elif type == "string" then ["string", .[0:64]] else [type] end'
+)
+FIELD = "spec.jqExpression"
+MOMENT = "spec.timestampExpression"
 WRAPPED = "{{}} as $ENV | def env: {{}}; [limit(1; ({expression}\n))] | map({kind})"
 CHILD = str(Path(__file__).with_name("confined.py"))
 CONFINED_SECONDS = 3.0
@@ -40,24 +45,38 @@ async def number_in(text: str, expression: str) -> float:
     The text must be one JSON value; `NaN` and `Infinity` are taken, as upstream takes them. What
     is not quick by its form runs in a process of its own, for at most CONFINED_SECONDS.
     """
-    _check_json(text)
-    if is_quick(expression, len(text)):
-        return _first(_run(_compiled(expression), text))
-    return _first(await _confined(expression, text))
-
-
-def _first(kinds: list[list[Any]]) -> float:
+    kinds = await _outputs(text, expression)
     if not kinds:
         raise NoValue("empty-result", "the jq expression gives no output")
     return _number(*kinds[0])
 
 
+async def moment_in(text: str, expression: str) -> float | str | None:
+    """What `timestampExpression` finds first in an answer; None for nothing. Raises NoValue."""
+    try:
+        kinds = await _outputs(text, expression)
+    except NoValue as reason:
+        if reason.absence == "empty-result":
+            return None
+        raise NoValue(reason.absence, reason.detail.replace(FIELD, MOMENT)) from reason
+    kind, *held = kinds[0] if kinds else ["null"]
+    return held[0] if held and kind in ("number", "string") else None
+
+
 def check(expression: str | None) -> str:
-    """The expression, if there is one. Raises NoValue."""
+    """The expression for the number, if there is one. Raises NoValue."""
     if not expression:
-        raise NoValue("jq-error", "spec.jqExpression is missing; it says where the number is")
+        raise NoValue("jq-error", f"{FIELD} is missing; it says where the number is")
     _compiled(expression)
     return expression
+
+
+async def _outputs(text: str, expression: str) -> list[list[Any]]:
+    """Kind and value of the first output, in a list, or an empty one."""
+    _check_json(text)
+    if is_quick(expression, len(text)):
+        return _run(_compiled(expression), text)
+    return await _confined(expression, text)
 
 
 @lru_cache(maxsize=1024)
@@ -68,7 +87,7 @@ def _compiled(expression: str) -> Any:
         jq.compile(expression)
         return jq.compile(_wrapped(expression))
     except ValueError as error:
-        raise NoValue("jq-error", f"spec.jqExpression does not compile: {error}") from error
+        raise NoValue("jq-error", f"{FIELD} does not compile: {error}") from error
 
 
 def _wrapped(expression: str) -> str:
@@ -123,12 +142,12 @@ def _room() -> asyncio.Semaphore:
 def _failed(error: str) -> NoValue:
     if any(met in error for met in NULLS):
         return NoValue("empty-result", f"no value there: {error}")
-    return NoValue("jq-error", f"spec.jqExpression fails: {error}")
+    return NoValue("jq-error", f"{FIELD} fails: {error}")
 
 
 def _too_costly() -> NoValue:
     bound = f"{CONFINED_SECONDS:g} s or too much memory"
-    return NoValue("jq-error", f"spec.jqExpression takes more than {bound} for this answer")
+    return NoValue("jq-error", f"{FIELD} takes more than {bound} for this answer")
 
 
 def _number(kind: str, value: float | None = None) -> float:

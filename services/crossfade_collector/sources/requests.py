@@ -89,10 +89,14 @@ def _address(spec: MetricSpec, secret: Secret, question: Question) -> URL:
     return url
 
 
+def asks_promql(provider: str, url: URL) -> bool:
+    """Whether an address takes an instant query of PromQL."""
+    return provider in PROMQL and url.path.endswith(PROMETHEUS_QUERY)
+
+
 def _wants_an_instant(spec: MetricSpec, url: URL) -> bool:
     """One instant for all queries of a tick, unless the author chose another."""
-    by_promql = (spec.provider or "").lower() in PROMQL
-    return by_promql and url.path.endswith(PROMETHEUS_QUERY) and "time" not in url.query
+    return asks_promql((spec.provider or "").lower(), url) and "time" not in url.query
 
 
 def _bad_address(spec: MetricSpec) -> NoValue:

@@ -22,6 +22,7 @@ Absence = Literal[
     "unauthorized",
     "jq-error",
     "too-few-scrapes",
+    "stale",
 ]
 ABSENCES: tuple[str, ...] = get_args(Absence)
 
