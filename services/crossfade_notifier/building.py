@@ -8,15 +8,17 @@ from __future__ import annotations
 from crossfade.errors import FieldError, Malformed
 from crossfade.runtime.service import Commander, Publisher, Store
 from crossfade.settings import AppriseSettings, NotifierSettings, WebhookSettings
+from crossfade.telling import Urgency
 from crossfade_notifier.channels.grafana import GrafanaAnnotations
 from crossfade_notifier.channels.links import Links
 from crossfade_notifier.channels.log import LogChannel
-from crossfade_notifier.channels.port import Channel
+from crossfade_notifier.channels.port import Channel, Manners
 from crossfade_notifier.channels.slack_webhook import SlackWebhook
 from crossfade_notifier.channels.webhook import Webhook
 from crossfade_notifier.couriers import Courier
 from crossfade_notifier.doors import Door, SignedDoor
 from crossfade_notifier.presses import Presses
+from crossfade_notifier.routing import Router
 from crossfade_notifier.service import Notifier
 
 CALLS = 4
@@ -28,11 +30,16 @@ def build(
 ) -> Notifier:
     """The notifier that the settings ask for. Raises Malformed where they contradict."""
     claim = CALLS * settings.timeout_seconds
+    made = channels(settings)
+    router = Router(
+        settings.routes,
+        frozenset(Urgency[word.upper()] for word in settings.quiet_passes),
+        frozenset(channel.name for channel in made if not channel.manners.record),
+    )
     couriers = [
-        Courier(channel, state, publisher, claim_seconds=claim)
-        for channel in channels(settings)
+        Courier(channel, state, publisher, router, claim_seconds=claim) for channel in made
     ]
-    return Notifier(state, couriers, _doors(settings, state, commander))
+    return Notifier(state, couriers, _doors(settings, state, commander), router)
 
 
 def channels(settings: NotifierSettings) -> list[Channel]:
@@ -61,7 +68,15 @@ def _annotations(settings: NotifierSettings) -> GrafanaAnnotations:
 
 def _webhook(hook: WebhookSettings, timeout_seconds: float) -> Webhook:
     name = f"webhook-{hook.name}"
-    return Webhook(name, hook.url, hook.secret, hook.template, hook.topics, timeout_seconds)
+    return Webhook(
+        name,
+        hook.url,
+        hook.secret,
+        hook.template,
+        hook.topics,
+        timeout_seconds,
+        manners=Manners(quiet=hook.quiet),
+    )
 
 
 def _apprise(wanted: AppriseSettings, settings: NotifierSettings) -> Channel:
@@ -76,6 +91,7 @@ def _apprise(wanted: AppriseSettings, settings: NotifierSettings) -> Channel:
         name=f"apprise-{wanted.name}",
         urls=urls,
         topics=wanted.topics,
+        manners=Manners(quiet=wanted.quiet),
         links=_links(settings),
         timeout_seconds=settings.timeout_seconds,
         coalesce_seconds=settings.coalesce_seconds,

@@ -1,42 +1,42 @@
 """Couriers: one a channel, carrying what the outboxes hold at the pace that the channel bears.
 
-What is most urgent goes first. A delivery is claimed before it begins and recorded after it, so
-that two replicas do not carry the same, and a crash in between is known afterwards as doubt.
+What is most urgent goes first; what people do not want to hear now waits for the end of their
+quiet hours. When to go is decided here, `carrying` is about the way.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
-import secrets
 import time
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import Any
 
-from prometheus_client import Counter, Gauge
+from prometheus_client import Gauge
 
-from crossfade.errors import Conflict, CrossfadeError, Malformed, Permanent, Unreachable
-from crossfade.events import Incident, subjects
-from crossfade.runtime.service import Entry, Publisher, Store
+from crossfade.errors import Conflict, Malformed, Unreachable
+from crossfade.events import subjects
+from crossfade.runtime.service import Publisher, Store
 from crossfade.telling import Urgency
-from crossfade_notifier.channels.port import Channel, Later, MaybeDone, Parcel
-from crossfade_notifier.outbox import LOST, Claim, Outbox, Progress, Told
+from crossfade_notifier.carrying import CLAIM_SECONDS, Carrier, Load
+from crossfade_notifier.channels.port import Channel
+from crossfade_notifier.outbox import Outbox, Progress, Told
 from crossfade_notifier.pacing import Pace
+from crossfade_notifier.routing import Route, Router, digest
 
 log = logging.getLogger(__name__)
 
-DELIVERED = Counter(
-    "crossfade_notifications", "Deliveries by channel and result.", ["channel_kind", "result"]
-)
 WAITING = Gauge(
     "crossfade_notification_queue", "Runs with something to tell.", ["channel_kind"]
 )
-CLAIM_SECONDS = 20.0
 UNSEEN_SECONDS = 0.1
 PATIENCE_SECONDS = 30.0
 IDLE_SECONDS = 5.0
 GOODBYE_SECONDS = 3.0
+LONGEST_WAIT_SECONDS = 600.0
+"""Quiet hours are looked at again so often: clocks of machines are set now and then."""
 
 
 @dataclass(slots=True)
@@ -56,18 +56,26 @@ class Courier:
     channel: Channel
     state: Store
     publisher: Publisher
+    router: Router = field(default_factory=Router)
     service: str = "notifier"
     clock: Callable[[], float] = time.time
     claim_seconds: float = CLAIM_SECONDS
-    """How long one delivery may take, all its calls together; after a crash the next waits so."""
-    me: str = field(default_factory=lambda: secrets.token_hex(8))
     pace: Pace = field(init=False)
     due: dict[str, Due] = field(default_factory=dict, init=False)
+    carrier: Carrier = field(init=False)
     _last: dict[str, float] = field(default_factory=dict, init=False)
     _woken: asyncio.Event = field(default_factory=asyncio.Event, init=False)
 
     def __post_init__(self) -> None:
         self.pace = Pace(self.channel.per_second, max(3.0, self.channel.per_second))
+        self.carrier = Carrier(
+            self.channel,
+            self.state,
+            self.publisher,
+            self.pace,
+            lambda: self.clock(),
+            self.claim_seconds,
+        )
 
     def expect(self, uid: str, n: int, urgency: Urgency) -> None:
         """Sentence `n` of a run is about to stand in its outbox."""
@@ -126,120 +134,73 @@ class Courier:
             if _now() < due.given_up_at:  # the handler's write is on its way
                 self._again(uid, due, UNSEEN_SECONDS)
             return
-        key = subjects.own_key(self.service, f"{uid}.{self.channel.name}")
-        stored = await self.state.get(key)
-        progress = Progress.read(stored.value) if stored else Progress()
-        owed = [t for t in outbox.told if t.n > progress.cursor and self._carries(outbox, t)]
-        if not owed:
+        load = await self._load(outbox)
+        if not load.told:
             return
-        if self._taken(progress):
+        if self.carrier.taken(load.progress):
             self._again(uid, due, 1.0 + self.claim_seconds / 4)
             return
-        await self._carry(key, stored, progress, outbox, owed, due)
+        quiet = self._quiet(load)
+        if quiet is not None:
+            await self._hold(uid, due, load, *quiet)
+        else:
+            await self._carry(uid, due, load)
 
-    def _carries(self, outbox: Outbox, told: Told) -> bool:
-        return told.not_by != self.channel.name and self.channel.wants(outbox.known, told)
+    async def _load(self, outbox: Outbox) -> Load:
+        """What this channel owes a run."""
+        key = subjects.own_key(self.service, f"{outbox.known.uid}.{self.channel.name}")
+        stored = await self.state.get(key)
+        progress = Progress.read(stored.value) if stored else Progress()
+        route = self.router.route(outbox.known)
+        owed = [
+            told
+            for told in outbox.told
+            if told.n > progress.cursor and self._carries(outbox, told, route)
+        ]
+        return Load(key, stored, progress, outbox, owed, route)
 
-    def _taken(self, progress: Progress) -> bool:
-        claim = progress.claim
-        return claim is not None and claim.by != self.me and claim.until > self.clock()
+    def _carries(self, outbox: Outbox, told: Told, route: Route) -> bool:
+        name = self.channel.name
+        wanted = told.not_by != name and self.channel.wants(outbox.known, told)
+        return wanted and (self.channel.manners.record or route.takes(name, told))
 
-    async def _carry(
-        self,
-        key: str,
-        stored: Entry | None,
-        progress: Progress,
-        outbox: Outbox,
-        owed: list[Told],
-        due: Due,
-    ) -> None:
-        at = self.clock()
-        doubt = progress.claim
-        since = doubt.since if doubt else at
-        claim = Claim(by=self.me, upto=owed[-1].n, since=since, until=at + self.claim_seconds)
-        claimed = progress.model_copy(update={"claim": claim})
-        revision = await self.state.put(key, claimed.write(), stored.revision if stored else 0)
-        parcel = Parcel(outbox.known, owed, dict(progress.memory), doubt is not None, since)
-        uid, kept = outbox.known.uid, parcel.memory
-        self.pace.spend()
+    def _quiet(self, load: Load) -> tuple[float, str] | None:
+        """Seconds until it may be told, and the name of the hours; None for now."""
+        if not self.channel.manners.quiet or not load.route.quiet:
+            return None
+        if any(told.urgency in self.router.passes for told in load.told):
+            return None  # it takes along what waited: nobody reads an end without its story
+        found = load.route.quiet_until(datetime.fromtimestamp(self.clock(), UTC))
+        if found is None:
+            return None
+        return min(found[0].timestamp() - self.clock(), LONGEST_WAIT_SECONDS), found[1]
+
+    async def _hold(self, uid: str, due: Due, load: Load, seconds: float, hours: str) -> None:
+        """Wait for the end of quiet hours; what is shown already is kept true in silence."""
+        if not load.progress.held:
+            held = load.progress.model_copy(update={"held": hours})
+            before = load.stored.revision if load.stored else 0
+            await self.state.put(load.key, held.write(), before)
+            self._again(uid, due, 0.0)
+            return
+        if self.channel.manners.refreshes and load.progress.memory:
+            self._last[uid] = _now()
+            silent = Load(load.key, load.stored, load.progress, load.outbox, (), load.route)
+            if not await self.carrier.carry(silent):
+                self._again(uid, due, 0.0)
+                return
+        self._again(uid, due, max(seconds, 0.0))
+
+    async def _carry(self, uid: str, due: Due, load: Load) -> None:
         self._last[uid] = _now()
-        try:
-            await self._deliver(parcel)
-        except MaybeDone as error:
-            # The claim stays: whoever tries next knows that it may have come through.
-            await self._keep(key, claimed, kept, revision)
-            self._failed(uid, due, error, self.pace.stumble(), "unclear")
-            return
-        except Permanent as error:
-            past = {"cursor": owed[-1].n, "failures": progress.failures + 1, "claim": None}
-            await self._keep(key, progress.model_copy(update=past), kept, revision)
-            await self._lose(outbox, owed, error)
-            return
-        except CrossfadeError as error:
-            pause = self._pause(error)
-            free = progress.model_copy(update={"claim": None})
-            await self._keep(key, free, kept, revision)
-            self._failed(uid, due, error, pause, "later")
-            return
-        done = Progress(cursor=owed[-1].n, failures=progress.failures)
-        await self._keep(key, done, kept, revision)
-        self.pace.recover()
-        DELIVERED.labels(self.channel.name, "delivered").inc()
-        if outbox.known.over:
+        if load.progress.held:
+            waited = load.told[-1].n - load.progress.cursor
+            told = digest(load.told, load.progress.held, waited)
+            load = Load(load.key, load.stored, load.progress, load.outbox, told, load.route)
+        if not await self.carrier.carry(load):
+            self._again(uid, due, 0.0)
+        elif load.outbox.known.over:
             self._last.pop(uid, None)
-
-    async def _deliver(self, parcel: Parcel) -> None:
-        """Deliver within the claim: beyond it somebody else may deliver the same."""
-        try:
-            async with asyncio.timeout(self.claim_seconds):
-                await self.channel.deliver(parcel)
-        except TimeoutError as error:
-            told = f"{self.channel.name}: not done within {self.claim_seconds:g} s"
-            raise MaybeDone(told) from error
-
-    async def _keep(
-        self, key: str, progress: Progress, memory: dict[str, str], revision: int
-    ) -> None:
-        """Record a progress with what the channel remembers by now."""
-        kept = progress.model_copy(update={"memory": memory})
-        await self.state.put(key, kept.write(), revision)
-
-    def _pause(self, error: CrossfadeError) -> float:
-        if isinstance(error, Later):
-            self.pace.hold(error.seconds)
-            return error.seconds
-        return self.pace.stumble()
-
-    def _failed(
-        self, uid: str, due: Due, error: CrossfadeError, pause: float, result: str
-    ) -> None:
-        DELIVERED.labels(self.channel.name, result).inc()
-        extra = {"channel": self.channel.name, "error": str(error), "again_seconds": pause}
-        log.warning("a delivery has to wait", extra=extra)
-        self._again(uid, due, 0.0)
-
-    async def _lose(self, outbox: Outbox, owed: list[Told], error: Permanent) -> None:
-        DELIVERED.labels(self.channel.name, "lost").inc()
-        extra = {
-            "channel": self.channel.name,
-            "error": str(error),
-            "lost": [told.text for told in owed],
-        }
-        log.error("set a message aside", extra=extra)
-        known, name = outbox.known, self.channel.name
-        incident = Incident(
-            namespace=known.namespace,
-            name=known.name,
-            uid=known.uid,
-            iteration=known.iteration,
-            what_happened=f"{LOST}-{name}",
-            text=f"{name} refuses messages ({error}); what it should have told is lost",
-            detail={"channel": name, "lost": [told.id for told in owed]},
-        )
-        try:
-            await self.publisher.say(incident)
-        except Unreachable as away:
-            log.warning("could not say that messages are lost", extra={"error": str(away)})
 
     def _again(self, uid: str, due: Due, seconds: float) -> None:
         newer = self.due.get(uid)

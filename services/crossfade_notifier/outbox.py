@@ -6,6 +6,7 @@ alone, so neither waits for the other. Both survive restarts; both are replaced 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Self
 
@@ -79,6 +80,23 @@ class Outbox(Body):
             known=known, told=_bounded((*self.told, told)), next=self.next + 1, seen=seen
         )
 
+    def adding(self, event: Event, at: datetime, warnings: Sequence[str]) -> Outbox:
+        """With a sentence for each wish of the experiment that cannot be met."""
+        made = self
+        for text in warnings:
+            told = Told(
+                n=made.next,
+                id=f"{event.id}#wishes",
+                topic="trouble",
+                urgency=Urgency.TROUBLE,
+                text=text,
+                at=at,
+                iteration=event.iteration,
+            )
+            more = {"told": _bounded((*made.told, told)), "next": made.next + 1}
+            made = made.model_copy(update=more)
+        return made
+
 
 class Claim(Body):
     """A delivery under way: by whom, up to which sentence, and until when it is theirs."""
@@ -96,6 +114,8 @@ class Progress(Body):
     claim: Claim | None = None
     memory: dict[str, str] = Field(default_factory=dict)
     failures: int = 0
+    held: str = ""
+    """The quiet hours for whose end something waits."""
 
     @classmethod
     def read(cls, value: bytes) -> Self:

@@ -11,8 +11,8 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
-from datetime import timedelta
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 
 from crossfade.errors import Malformed, Unreachable
 from crossfade.events import CATALOGUE, Event, subjects
@@ -31,6 +31,7 @@ from crossfade.telling import Known, Urgency
 from crossfade_notifier.couriers import Courier
 from crossfade_notifier.doors import Door
 from crossfade_notifier.outbox import Outbox
+from crossfade_notifier.routing import Router
 
 log = logging.getLogger(__name__)
 
@@ -45,6 +46,7 @@ class Notifier:
     state: Store
     couriers: Sequence[Courier]
     doors: Sequence[Door] = ()
+    router: Router = field(default_factory=Router)
     clock: Clock = utc_now
     name: str = "notifier"
 
@@ -75,13 +77,24 @@ class Notifier:
         key = subjects.own_key(self.name, event.uid)
         entry = await self.state.get(key)
         before = Outbox.read(entry.value) if entry else Outbox(known=Known(uid=event.uid))
-        after = before.after(event, delivery.get().stored_at or self.clock())
+        at = delivery.get().stored_at or self.clock()
+        after = before.after(event, at)
         if after is before:
             return NOTHING
+        if after.known.annotations != before.known.annotations:
+            after = self._warned(after, event, at)
         for told in after.told:
             if told.n >= before.next:
                 self._expect(event.uid, told.n, told.urgency)
         return Reaction(writes=[Write(key, after.write(), entry.revision if entry else 0)])
+
+    def _warned(self, outbox: Outbox, event: Event, at: datetime) -> Outbox:
+        """With a word on each wish of the experiment that cannot be met."""
+        warnings = self.router.route(outbox.known).warnings
+        for text in warnings:
+            extra = {"uid": event.uid, "experiment": outbox.known.title, "warning": text}
+            log.warning("an annotation cannot be heeded", extra=extra)
+        return outbox.adding(event, at, warnings)
 
     async def sweep(self) -> None:
         """Find what a crash left untold, and forget runs a day after their end; for ever."""

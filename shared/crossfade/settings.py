@@ -147,6 +147,8 @@ class WebhookSettings(Section):
     """A Jinja2 template of the body over `experiment`, `told`, `known`; absent means our JSON."""
     topics: tuple[str, ...] = ()
     """Topics such as `winner`, `rolled-back`, `failed`, `trouble`; empty means all."""
+    quiet: bool = False
+    """Whether it keeps quiet hours, because people read along."""
 
 
 class AppriseSettings(Section):
@@ -160,6 +162,25 @@ class AppriseSettings(Section):
     """A file of such URLs, one a line."""
     topics: tuple[str, ...] = ()
     """Topics such as `winner`, `rolled-back`, `trouble`; empty means all but single looks."""
+    quiet: bool = True
+    """Whether it keeps quiet hours."""
+
+
+class RouteSettings(Section):
+    """Who is told of some experiments, in the form of their annotations, which go before."""
+
+    namespace: str = "*"
+    """A pattern of namespaces, such as `shop-*`."""
+    name: str = "*"
+    """A pattern of experiments' names."""
+    notify: str | None = None
+    """The channels that tell, such as `slack, apprise-team`; `none` for nobody."""
+    events: str | None = None
+    """What they tell: topics, or `terminal`, `approval`, `trouble`, `progress`."""
+    slack_channel: str | None = None
+    """The id of the channel of the living message."""
+    quiet_hours: str | None = None
+    """When progress waits, such as `22:00-07:00 Europe/Berlin`."""
 
 
 class NotifierSettings(Section):
@@ -173,7 +194,7 @@ class NotifierSettings(Section):
     """A bot token with `chat:write`; makes one living message per experiment."""
     slack_channel: str | None = None
     """The id of the channel of the living messages; an experiment's annotation
-    `crossfade/slack-channel` names another."""
+    `crossfade.io/slack-channel` names another."""
     slack_api: str = "https://slack.com/api/"
     """Where Slack's Web API is."""
     slack_per_second: float = Field(default=1.0, gt=0)
@@ -196,6 +217,15 @@ class NotifierSettings(Section):
     apprise: tuple[AppriseSettings, ...] = ()
     """What is told through Apprise (Teams, Discord, e-mail, PagerDuty, …), a list of `name`,
     `urls` or `file`, and `topics`; JSON. Needs `pip install 'crossfade[apprise]'`."""
+    routes: tuple[RouteSettings, ...] = ()
+    """Who is told of which experiments, and when not; JSON. The first that fits counts."""
+    quiet_passes: tuple[Literal["terminal", "approval", "trouble", "progress"], ...] = (
+        "terminal",
+        "approval",
+        "trouble",
+    )
+    """What is told in quiet hours too; the rest waits for their end and comes as one digest.
+    JSON."""
     page_url: str | None = None
     """The console's address as people reach it, for links."""
     grafana_url: str | None = None

@@ -17,6 +17,7 @@ from crossfade_notifier.channels.log import LogChannel
 from crossfade_notifier.channels.slack import LivingSlack
 from crossfade_notifier.couriers import Courier
 from crossfade_notifier.presses import Presses
+from crossfade_notifier.routing import Router
 from crossfade_notifier.service import Notifier
 
 # Under importlib mode test files share no package, so this one is loaded by its path.
@@ -35,9 +36,14 @@ class World:
         self.state = MemoryStore()
         self.publisher = Recorder()
 
-    def notifier(self, *channels):
-        couriers = [Courier(channel, self.state, self.publisher) for channel in channels]
-        return Notifier(self.state, couriers)
+    def notifier(self, *channels, router=None, clock=time.time):
+        names = frozenset(c.name for c in channels if not c.manners.record)
+        router = router or Router(names=names)
+        couriers = [
+            Courier(channel, self.state, self.publisher, router, clock=clock)
+            for channel in channels
+        ]
+        return Notifier(self.state, couriers, router=router)
 
     async def feed(self, notifier, events):
         """Hand over events as the chassis does: call, then write."""

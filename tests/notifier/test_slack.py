@@ -208,7 +208,7 @@ async def test_a_channel_that_is_not_there_is_an_incident_once(world, slack, liv
 
 async def test_an_experiment_may_name_its_own_channel(world, slack, living):
     notifier = world.notifier(living())
-    run = IrisRun(annotations={"crossfade/slack-channel": "C0OTHER"})
+    run = IrisRun(annotations={"crossfade.io/slack-channel": "C0OTHER"})
     async with world.running(notifier):
         await world.feed(notifier, run.events(upto=1))
         await world.until(lambda: slack.parents)

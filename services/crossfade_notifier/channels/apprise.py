@@ -31,7 +31,7 @@ from crossfade.errors import (
 )
 from crossfade.telling import Known, Topic, Urgency, headline
 from crossfade_notifier.channels.links import Links
-from crossfade_notifier.channels.port import Later, MaybeDone, Parcel
+from crossfade_notifier.channels.port import PEOPLE, Later, Manners, MaybeDone, Parcel
 from crossfade_notifier.channels.posting import DEFAULT_PAUSE_SECONDS, TOO_MANY
 from crossfade_notifier.channels.slack_webhook import QUIET
 from crossfade_notifier.outbox import Told
@@ -82,6 +82,7 @@ class AppriseChannel:
     timeout_seconds: float = 5.0
     coalesce_seconds: float = 5.0
     per_second: float = 1.0
+    manners: Manners = PEOPLE
     most_attempts: int = MOST_ATTEMPTS
     """Of failures without a reason; with the courier's pauses about a quarter of an hour."""
     targets: list[Target] = field(init=False)

@@ -19,7 +19,7 @@ from pydantic import SecretStr
 
 from crossfade.errors import Permanent
 from crossfade.telling import Known, Topic
-from crossfade_notifier.channels.port import Parcel
+from crossfade_notifier.channels.port import RECORD, Manners, Parcel
 from crossfade_notifier.channels.posting import send
 from crossfade_notifier.outbox import Told
 
@@ -39,6 +39,7 @@ class GrafanaAnnotations:
     name: str = "grafana"
     per_second: float = 10.0
     coalesce_seconds: float = 0.0
+    manners: Manners = RECORD
     _session: aiohttp.ClientSession | None = field(default=None, init=False)
 
     def wants(self, known: Known, told: Told) -> bool:

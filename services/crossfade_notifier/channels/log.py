@@ -6,7 +6,7 @@ import logging
 from dataclasses import dataclass
 
 from crossfade.telling import Known, Urgency
-from crossfade_notifier.channels.port import Parcel
+from crossfade_notifier.channels.port import RECORD, Manners, Parcel
 from crossfade_notifier.outbox import Told
 
 log = logging.getLogger("crossfade.told")
@@ -19,6 +19,7 @@ class LogChannel:
     name: str = "log"
     per_second: float = 1000.0
     coalesce_seconds: float = 0.0
+    manners: Manners = RECORD
 
     def wants(self, known: Known, told: Told) -> bool:
         """It takes everything."""

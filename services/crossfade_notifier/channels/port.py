@@ -29,7 +29,7 @@ class Parcel:
 
     `memory` is what the channel has to remember about the run: it writes there as it goes, and
     the courier keeps it, after a failure too. `doubtful` says that an earlier attempt, begun at
-    `since` (seconds since the epoch), may have come through.
+    `since` (seconds since the epoch), may have come through. Without sentences it only refreshes.
     """
 
     known: Known
@@ -37,6 +37,27 @@ class Parcel:
     memory: dict[str, str] = field(default_factory=dict)
     doubtful: bool = False
     since: float = 0.0
+    place: str = ""
+    """Where the route wants it told, for channels that have several places."""
+    warnings: tuple[str, ...] = ()
+    """Wishes of the experiment that cannot be met."""
+
+
+@dataclass(frozen=True, slots=True)
+class Manners:
+    """How a channel stands to people."""
+
+    record: bool = False
+    """It keeps a record: routes and quiet hours are not for it."""
+    quiet: bool = False
+    """It keeps quiet hours."""
+    refreshes: bool = False
+    """It can bring what it has shown up to date without disturbing anybody."""
+
+
+RECORD = Manners(record=True)
+PEOPLE = Manners(quiet=True)
+LIVING = Manners(quiet=True, refreshes=True)
 
 
 class Channel(Protocol):
@@ -55,6 +76,11 @@ class Channel(Protocol):
     @property
     def coalesce_seconds(self) -> float:
         """How long progress about one run is gathered before it is delivered together."""
+        ...
+
+    @property
+    def manners(self) -> Manners:
+        """How it stands to people."""
         ...
 
     def wants(self, known: Known, told: Told) -> bool:

@@ -15,7 +15,7 @@ import orjson
 from pydantic import SecretStr
 
 from crossfade.telling import Known, Topic, Urgency
-from crossfade_notifier.channels.port import Parcel
+from crossfade_notifier.channels.port import PEOPLE, Manners, Parcel
 from crossfade_notifier.channels.posting import post
 from crossfade_notifier.outbox import Told
 
@@ -45,6 +45,7 @@ class SlackWebhook:
     coalesce_seconds: float = 2.0
     name: str = "slack-webhook"
     per_second: float = 1.0
+    manners: Manners = PEOPLE
     _session: aiohttp.ClientSession | None = field(default=None, init=False)
 
     def wants(self, known: Known, told: Told) -> bool:

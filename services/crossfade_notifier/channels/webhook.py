@@ -20,7 +20,7 @@ from pydantic import SecretStr
 
 from crossfade.errors import Permanent
 from crossfade.telling import Known
-from crossfade_notifier.channels.port import Parcel
+from crossfade_notifier.channels.port import Manners, Parcel
 from crossfade_notifier.channels.posting import post
 from crossfade_notifier.outbox import Told
 
@@ -42,6 +42,7 @@ class Webhook:
     timeout_seconds: float = 5.0
     per_second: float = 5.0
     coalesce_seconds: float = 0.0
+    manners: Manners = field(default_factory=Manners)
     clock: Callable[[], float] = time.time
     _session: aiohttp.ClientSession | None = field(default=None, init=False)
 

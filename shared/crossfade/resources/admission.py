@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from crossfade.errors import FieldError, Malformed
+from crossfade.resources.annotations import wishes
 from crossfade.resources.bodies import oversized, split_body, tidied, unfit
 from crossfade.resources.documents import Document
 from crossfade.resources.experiments import Experiment
@@ -48,7 +49,8 @@ def admit(
     if on_cluster and not started and unfinished(experiment):
         further = [e for e in further if reason_of(e) != METRIC_UNAVAILABLE]
     _stop_at(errors + remaining(further, errors))
-    warnings = tuple(_pruned(raw, given))
+    _, unread = wishes(experiment.metadata.annotations)
+    warnings = (*_pruned(raw, given), *map(str, unread))
     document = Document(experiment=experiment, metrics=resolved, warnings=warnings)
     what = "a document with its metrics"
     _stop_at(list(oversized(document.to_json(), LARGEST_DOCUMENT, what)))

@@ -34,6 +34,8 @@ Topic = Literal[
     "trouble",
     "recovered",
     "action",
+    "stuck",
+    "unstuck",
 ]
 
 

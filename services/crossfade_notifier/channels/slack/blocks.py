@@ -45,7 +45,9 @@ def fallback(known: Known) -> str:
     return escape(f"{known.title}: {headline(known)}. {why(known)}".strip())[:3900]
 
 
-def blocks(known: Known, links: Links, key: bytes | None) -> list[Block]:
+def blocks(
+    known: Known, links: Links, key: bytes | None, remarks: Sequence[str] = ()
+) -> list[Block]:
     """The living message; buttons only with a key to sign them."""
     made = [_header(known), _verdict(known), _fields(known)]
     objectives = objective_states(known)
@@ -57,6 +59,9 @@ def blocks(known: Known, links: Links, key: bytes | None) -> list[Block]:
     asks = offered(known) if key is not None else ()
     if asks and key is not None:
         made.append(_actions(known, asks, key))
+    if remarks:
+        told = "\n".join(f":information_source: {escape(text)}" for text in remarks)
+        made.append({"type": "context", "elements": [{"type": "mrkdwn", "text": told[:2000]}]})
     return [*made, _context(known, links)]
 
 

@@ -8,6 +8,7 @@ crash between posting and recording the message is looked up by our metadata, no
 from __future__ import annotations
 
 import hashlib
+import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -18,14 +19,15 @@ from pydantic import SecretStr
 from crossfade.errors import NotFound, Permanent
 from crossfade.telling import Known, Topic, Urgency
 from crossfade_notifier.channels.links import Links
-from crossfade_notifier.channels.port import Later, Parcel
+from crossfade_notifier.channels.port import LIVING, Later, Manners, Parcel
 from crossfade_notifier.channels.slack.blocks import blocks, escape, fallback
 from crossfade_notifier.channels.slack.calls import Slack
 from crossfade_notifier.channels.slack_webhook import ICONS
 from crossfade_notifier.outbox import Told
 
+log = logging.getLogger(__name__)
+
 BROADCAST: frozenset[Topic] = frozenset({"winner", "rolled-back", "failed", "approval"})
-ANNOTATION = "crossfade/slack-channel"
 LOOKED_AT = 100
 SLACK_SLACK_SECONDS = 5.0
 
@@ -43,6 +45,7 @@ class LivingSlack:
     coalesce_seconds: float = 5.0
     per_second: float = 1.0
     name: str = "slack"
+    manners: Manners = LIVING
     _slack: Slack = field(init=False)
 
     def __post_init__(self) -> None:
@@ -61,7 +64,8 @@ class LivingSlack:
             # Somebody deleted the message: a new one, which says so in its thread.
             memory.clear()
             await self._show(parcel, memory)
-        await self._narrate(parcel, memory)
+        if parcel.told:
+            await self._narrate(parcel, memory)
 
     async def close(self) -> None:
         """Close the connections."""
@@ -69,7 +73,9 @@ class LivingSlack:
 
     async def _show(self, parcel: Parcel, memory: dict[str, str]) -> None:
         known = parcel.known
-        rendered = blocks(known, self.links, self.button_key)
+        if not parcel.told and "ts" not in memory:
+            return  # quiet hours: what is not there yet waits for their end
+        rendered = blocks(known, self.links, self.button_key, _remarks(parcel, memory))
         seal = _seal(rendered[:-1])  # the last block is the clock: it alone is no news
         if memory.get("seal") == seal:
             return
@@ -85,12 +91,31 @@ class LivingSlack:
                 "chat.update", channel=memory["channel"], ts=memory["ts"], **body
             )
         else:
-            channel = known.annotations.get(ANNOTATION, self.channel)
-            made = await self._slack.call(
-                "chat.postMessage", channel=channel, unfurl_links=False, **body
-            )
-            memory["channel"], memory["ts"] = str(made["channel"]), str(made["ts"])
+            await self._post(parcel, memory, body)
         memory["seal"] = seal
+
+    async def _post(self, parcel: Parcel, memory: dict[str, str], body: dict[str, Any]) -> None:
+        place = memory.get("place") or parcel.place or self.channel
+        try:
+            made = await self._slack.call(
+                "chat.postMessage", channel=place, unfurl_links=False, **body
+            )
+        except Permanent as error:
+            if place == self.channel:
+                raise
+            # The experiment's own channel is not there for us: better here than nowhere.
+            told = {"channel": place, "error": str(error)}
+            log.warning("an experiment's Slack channel refuses its message", extra=told)
+            memory["place"] = self.channel
+            memory["astray"] = (
+                f"{place} refuses this message ({error}); it is told here instead"
+            )
+            rendered = blocks(
+                parcel.known, self.links, self.button_key, _remarks(parcel, memory)
+            )
+            await self._post(parcel, memory, body | {"blocks": rendered})
+            return
+        memory["channel"], memory["ts"] = str(made["channel"]), str(made["ts"])
 
     async def _narrate(self, parcel: Parcel, memory: dict[str, str]) -> None:
         """Reply with what happened: one message, or one for each that the channel must see."""
@@ -120,7 +145,7 @@ class LivingSlack:
 
     async def _find(self, parcel: Parcel, memory: dict[str, str]) -> None:
         """Look for a message that an attempt without an answer may have posted."""
-        channel = parcel.known.annotations.get(ANNOTATION, self.channel)
+        channel = memory.get("place") or parcel.place or self.channel
         found = await self._read(
             "conversations.history",
             channel=channel,
@@ -154,6 +179,11 @@ class LivingSlack:
             # No right to read history: then a repetition is better than silence.
             return []
         return list(answer.get("messages", ()))
+
+
+def _remarks(parcel: Parcel, memory: Mapping[str, str]) -> list[str]:
+    """What is not as the experiment wishes it."""
+    return [*parcel.warnings, *([memory["astray"]] if "astray" in memory else [])]
 
 
 def _groups(told: Sequence[Told]) -> list[list[Told]]:
