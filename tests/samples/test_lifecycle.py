@@ -10,11 +10,12 @@ import itertools
 
 import pytest
 import pytest_asyncio
-from tests.samples.worlds import World
+from tests.samples.worlds import World, emulated
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 STORIES = []
+RULES = "networking.istio.io/v1beta1/virtualservices"
 API = "iter8.tools/v2alpha2"
 
 
@@ -23,12 +24,27 @@ def story(told):
     return told
 
 
+async def told_all(world):
+    tasks = {told.__name__: asyncio.ensure_future(told(world)) for told in STORIES}
+    await asyncio.wait(tasks.values())
+    return tasks
+
+
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def stories(tmp_path_factory):
-    async with World(tmp_path_factory.mktemp("lifecycle")) as world:
-        tasks = {told.__name__: asyncio.ensure_future(told(world)) for told in STORIES}
-        await asyncio.wait(tasks.values())
-        yield tasks
+async def on_emulator(tmp_path_factory):
+    async with World(tmp_path_factory.mktemp("emulator"), emulated()) as world:
+        yield await told_all(world)
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def on_kube_apiserver(tmp_path_factory, kube_apiserver):
+    async with World(tmp_path_factory.mktemp("real"), kube_apiserver) as world:
+        yield await told_all(world)
+
+
+@pytest.fixture
+def stories(request):
+    return request.getfixturevalue(f"on_{request.param}")
 
 
 # --- what is on the stage -------------------------------------------------------------------------
@@ -89,7 +105,7 @@ def weights(world, namespace, rule="rule"):
     """Every pair of weights that the rule has had, repeats left out."""
     pairs = [
         tuple(r["weight"] for r in version["spec"]["http"][0]["route"])
-        for version in world.cluster.history("VirtualService", namespace, rule)
+        for version in world.histories.of(RULES, namespace, rule)
     ]
     return [pair for pair, _ in itertools.groupby(pairs)]
 
@@ -293,7 +309,8 @@ async def a_version_whose_object_vanishes_fails_the_run_by_name(world):
     await world.cluster.apply(a_rule("vanish"), a_metric("vanish"))
     uid = await world.create(an_experiment("vanish", iterations=20))
     await world.until(lambda: len(world.of(uid, "weight-change")) >= 2)
-    await world.cluster.delete("VirtualService", "vanish", "rule")
+    group, version, plural = RULES.split("/")
+    await world.remove(f"/apis/{group}/{version}/namespaces/vanish/{plural}/rule")
 
     ended = await world.ended("canary", uid, "vanish")
     found = condition(ended, "Failed")
@@ -316,6 +333,7 @@ async def a_completed_experiment_ignores_edits_until_it_is_created_anew(world):
     assert len([e for e in world.events if e.uid == uid]) == before
 
 
+@pytest.mark.parametrize("stories", ["emulator", "kube_apiserver"], indirect=True)
 @pytest.mark.parametrize("sentence", [told.__name__ for told in STORIES])
 async def test_the_lifecycle(stories, sentence):
     await stories[sentence]
