@@ -16,6 +16,7 @@ import orjson
 from crossfade.domain.lifecycle import begin, refuse
 from crossfade.domain.runs import Plan, RunState
 from crossfade.errors import FieldError, Malformed, NotFound
+from crossfade.linting import RULES, Rule
 from crossfade.resources import (
     Deadlines,
     Decision,
@@ -28,6 +29,7 @@ from crossfade.resources import (
 from crossfade.runtime.clock import Clock
 from crossfade.runtime.runs import Runs
 from crossfade.settings import ActuatorSettings
+from crossfade_actuator.advising import advised
 from crossfade_actuator.ledger import Ledger
 
 NAMES = uuid.UUID("6f0c7a9e-5d1b-4a52-9b4e-0d2c1f7ab3c4")
@@ -67,16 +69,20 @@ class Admission:
     settings: ActuatorSettings
     clock: Clock
     catalog: Catalog | None = None
+    rules: Sequence[Rule] = RULES
+    """What the document is linted by; nothing is refused for it."""
 
     async def examine(self, body: bytes, *, started: bool = False) -> Document:
         """The resolved document of a start. Raises Malformed with every mistake by field.
 
-        A start action may bring what is missing; not any more once it has `started`.
+        A start action may bring what is missing; not any more once it has `started`. What lint
+        finds is among its warnings.
         """
         whole = parsed(body)
         found = await self._find_metrics(whole)
         on_cluster = self.catalog is not None
-        return admit(whole, find_metric=found, on_cluster=on_cluster, started=started)
+        document = admit(whole, find_metric=found, on_cluster=on_cluster, started=started)
+        return advised(document, self.rules)
 
     async def open_run(self, document: Document) -> RunState | None:
         """The run of this name still going on. Raises Malformed if it asks for other things."""

@@ -47,17 +47,13 @@ class Doors:
     async def start(self, body: bytes) -> Mapping[str, Any]:
         """Validate, make the resource where there is a cluster, queue, and answer with the uid."""
         document = await self.admission.examine(body)
+        warnings = list(document.warnings)
         running = await self.admission.open_run(document)
         if running is not None:
-            return {"accepted": True, "uid": running.uid, "errors": []}
+            return {"accepted": True, "uid": running.uid, "errors": [], "warnings": warnings}
         uid, resource = await self.identity(document, body)
         await self.queue.command("start-experiment", with_uid(body, uid, resource), uid)
-        return {
-            "accepted": True,
-            "uid": uid,
-            "errors": [],
-            "warnings": list(document.warnings),
-        }
+        return {"accepted": True, "uid": uid, "errors": [], "warnings": warnings}
 
     async def ask(self, verb: str, body: bytes) -> Mapping[str, Any]:
         """Queue what is asked of a run, if it may be asked now, and answer which run it is."""

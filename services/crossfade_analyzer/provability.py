@@ -40,7 +40,7 @@ def unprovable(document: Document, unsaid: Policy = "iter8") -> Iterator[Finding
         )
         return
     for mapped, where in zip(criteria, _places(document, criteria), strict=True):
-        if mapped.blocks:
+        if mapped.blocks and mapped.field != "metric":  # one that the start action will bring
             yield Finding(
                 "not-provable",
                 level,

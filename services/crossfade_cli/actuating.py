@@ -35,6 +35,7 @@ from crossfade_actuator.showing import Showing
 from crossfade_actuator.status import StatusWriter
 from crossfade_actuator.targets.weights import Weights
 from crossfade_actuator.watching import Watcher
+from crossfade_analyzer.provability import rules
 
 
 def put_together(settings: Settings, opened: Connection, owner: str) -> Actuator:
@@ -50,7 +51,14 @@ def put_together(settings: Settings, opened: Connection, owner: str) -> Actuator
         settings.cluster.kubeconfig,
         means=means_of(settings, cluster),
     )
-    admission = Admission(ledger, runs, settings.actuator, utc_now, cluster)
+    admission = Admission(
+        ledger,
+        runs,
+        settings.actuator,
+        utc_now,
+        cluster,
+        rules(settings.analyzer.default_policy),
+    )
     writer = StatusWriter(cluster, runs, utc_now, f"actuator-{owner}") if cluster else None
     converger = Converger(
         ledger,

@@ -7,7 +7,7 @@ import shutil
 import subprocess
 import sys
 import uuid
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
@@ -54,7 +54,7 @@ def start(
     found = documents(filename)
     body, others = gather(found)
     if via != "request":
-        _examine(body)
+        warn(_examine(body))
     waiting = via != "event" if wait is None else wait
     if via == "kubectl":
         since = datetime.now(UTC)
@@ -68,16 +68,23 @@ def start(
     now(_start(settings, body, via, timeout if waiting else None))
 
 
-def _examine(body: Mapping[str, Any]) -> None:
-    """Raises Malformed with what can be told here; metrics may be known to the cluster."""
+def _examine(body: Mapping[str, Any]) -> Sequence[str]:
+    """The warnings of a start that nobody answers; metrics may be known to the cluster only.
+
+    Raises Malformed with what can be told here.
+    """
     from crossfade.resources import admit, reason_of
+    from crossfade.settings import load
+    from crossfade_actuator.advising import advised
+    from crossfade_analyzer.provability import rules
 
     try:
-        admit(body)
+        return advised(admit(body), rules(load().analyzer.default_policy)).warnings
     except Malformed as error:
         known = [e for e in error.errors if reason_of(e) != "MetricUnavailable"]
         if known:
             raise Malformed(known) from error
+        return ()
 
 
 async def _start(
@@ -106,10 +113,16 @@ async def _ask(talk: Talk, body: Mapping[str, Any]) -> str:
     answer = await talk.commander.request("start-experiment", body)
     if not answer.get("accepted"):
         raise refused(answer)
-    for warning in answer.get("warnings") or ():
-        typer.echo(f"warning: {warning}", err=True)
+    warn(answer.get("warnings") or ())
     typer.echo(f"accepted: {answer['uid']}")
     return str(answer["uid"])
+
+
+def warn(warnings: Sequence[str]) -> None:
+    """Each warning, and on a line of its own what would mend it."""
+    for warning in warnings:
+        what, arrow, mend = warning.partition(" → ")
+        typer.echo(f"warning: {what}" + (f"\n         → {mend}" if arrow else ""), err=True)
 
 
 def refused(answer: Mapping[str, Any]) -> Malformed:

@@ -64,6 +64,22 @@ async def test_an_event_is_queued_and_runs_by_and_by(crossfade, services):
     assert ended.exit_code == 0, ended.output
 
 
+async def test_what_lint_finds_is_told_at_every_door_and_refuses_nothing(crossfade, services):
+    loose = draft(
+        criteria={"objectives": [{"metric": "mean-latency"}]},
+        strategy={"testingPattern": "Canary", "deploymentPattern": "FixedSplit"},
+    )
+    told = (
+        "warning: spec.criteria.objectives[0]: it has no limit: every value meets it "
+        "[limit-never-binds]\n         → give upperLimit\n"
+    )
+    asked = await crossfade("start", "-f", "-", stdin=loose)
+    assert (asked.exit_code, asked.stderr) == (0, told)
+    assert asked.stdout.startswith("accepted: ")
+    queued = await crossfade("start", "--via", "event", "-f", "-", stdin=loose)
+    assert (queued.exit_code, queued.stderr) == (0, told)
+
+
 async def test_a_second_start_of_other_things_is_refused_until_an_abort(crossfade, services):
     await crossfade("start", "-f", "-", stdin=draft(iterations=500))
     other = await crossfade("start", "-f", "-", stdin=draft(iterations=400))
