@@ -14,6 +14,7 @@ import orjson
 from crossfade.events import Assessment, Event, MetricSample, WeightChange
 from crossfade.telling import Known
 from crossfade.telling.objectives import about, claims
+from crossfade_console.proofs import walked
 
 Point = dict[str, Any]
 
@@ -23,7 +24,8 @@ class History:
     """The points of a run, the last one still open.
 
     A point: iteration `i`, `at`, split in force `s`, asked `w`, observed `o`, measured `m`, values
-    `v` by metric and version, absences `x`, verdict `d`, winner `win`, reward intervals `r`.
+    `v` by metric and version, absences `x`, verdict `d`, winner `win`, reward intervals `r`,
+    evidence `e` by candidate and claim.
     """
 
     limit: int
@@ -114,8 +116,9 @@ def _assessed(event: Assessment, known: Known) -> Point:
     made: Point = {"w": event.split, "d": event.verdict}
     if event.winner:
         made["win"] = event.winner
-    intervals = reward_intervals(known)
-    return made | ({"r": intervals} if intervals else {})
+    intervals, evidence = reward_intervals(known), walked(known)
+    made |= {"r": intervals} if intervals else {}
+    return made | ({"e": evidence} if evidence else {})
 
 
 def reward_intervals(known: Known) -> dict[str, list[float | None]]:

@@ -13,6 +13,7 @@ from crossfade.telling.objectives import ObjectiveState
 from crossfade.telling.sentences import NEEDS_APPROVAL, PAUSED, focus
 from crossfade_console.histories import reward_intervals
 from crossfade_console.projection import Run
+from crossfade_console.proofs import proof, proofs
 
 View = dict[str, Any]
 
@@ -93,6 +94,7 @@ def detail(run: Run, now: datetime) -> View:
         "sampledAt": _moment(known.sampled_at),
         "pattern": known.pattern,
         "policy": known.policy,
+        "alpha": known.alpha,
         "revision": known.revision,
         "epoch": known.epoch,
         "weights": {
@@ -107,6 +109,7 @@ def detail(run: Run, now: datetime) -> View:
         "reward": _reward(known),
         "reasons": [{"code": r.code, "text": r.text} for r in known.reasons],
         "evidence": list(known.evidence),
+        "proofs": proofs(known),
         "troubleTexts": [{"what": w, "text": t} for w, t in known.troubles.items()],
         "trust": trust(run),
     }
@@ -141,6 +144,7 @@ def _objective(state: ObjectiveState) -> View:
         "have": state.have,
         "need": state.need,
         "share": _share(state),
+        "proof": proof(state.claim) if state.claim else None,
     }
 
 
@@ -150,6 +154,9 @@ def _share(state: ObjectiveState) -> float | None:
         return 1.0
     if state.need and state.have is not None:
         return min(state.have / state.need, 1.0)
+    seen = proof(state.claim) if state.claim else None
+    if seen is not None and state.standing == "not-yet":
+        return min(float(seen["for"]), 1.0)
     if state.margin is None:
         return None
     return min(max(1.0 - state.margin, 0.0), 1.0)
@@ -165,6 +172,7 @@ def _reward(known: Known) -> View | None:
         "name": spoken(known.reward),
         "unit": unit(known.units.get(known.reward)).strip(),
         "lowIsBetter": known.reward_low,
+        "minEffect": known.min_effect,
         "values": known.values.get(known.reward, {}),
         "focus": who,
         "ratio": own / base if own is not None and base else None,
@@ -197,6 +205,7 @@ def trust(run: Run) -> list[View]:
             "tone": "",
         },
         _policy(known),
+        _budget(known),
     ]
 
 
@@ -252,6 +261,14 @@ def _policy(known: Known) -> View:
         "assured": "proof with error control (policy assured)",
     }
     return {"what": "decided by", "answer": told.get(known.policy, known.policy), "tone": ""}
+
+
+def _budget(known: Known) -> View:
+    """What looking has cost; source: decision-engine §2.5, §2.6."""
+    what, level = "error budget", number(100 * (known.alpha or 0.05))
+    if known.policy != "assured":
+        return {"what": what, "answer": "none: point estimates err as they may", "tone": ""}
+    return {"what": what, "answer": f"α {level} %, nothing spent by looking", "tone": "good"}
 
 
 def _moment(at: datetime | None) -> str | None:

@@ -1,37 +1,11 @@
-// The two charts, by plotly.js from this server. Colours come from the sheet, so themes agree.
-import { $, h, show } from "./dom.js";
+// Traffic and reward.
+import { h, show } from "./dom.js";
 import { number } from "./format.js";
-
-const colour = (name) => getComputedStyle(document.documentElement).getPropertyValue(`--${name}`).trim();
-const extra = ["#7a6ff0", "#d0781a", "#2f7fd1", "#b14aa5"];
-const config = { displayModeBar: false, responsive: true, doubleClick: false };
-
-export const ready = () => new Promise((resolve) => {
-  const script = $("plotly");
-  if (!script) return;
-  if (window.Plotly) resolve(window.Plotly);
-  else script.addEventListener("load", () => resolve(window.Plotly));
-});
-
-const layout = (more) => ({
-  margin: { l: 38, r: 12, t: 6, b: 30 },
-  paper_bgcolor: "rgba(0,0,0,0)", plot_bgcolor: "rgba(0,0,0,0)",
-  font: { family: "Inter, system-ui, DejaVu Sans, sans-serif", size: 12, color: colour("soft") },
-  hovermode: "x unified", hoverlabel: { bgcolor: colour("card"), bordercolor: colour("line"), font: { color: colour("text") } },
-  legend: { orientation: "h", y: 1.14, x: 0, font: { size: 11 } }, showlegend: true,
-  dragmode: false,
-  ...more,
-});
-const axis = (more) => ({ gridcolor: colour("line"), zeroline: false, linecolor: colour("line"), fixedrange: true, ...more });
+import { axis, colour, config, extra, layout, level, note, tint } from "./plots.js";
 
 const brief = (text) => {
   const plain = text.replace(/^opened: /, "");
   return plain.length > 36 ? `${plain.slice(0, 35)}…` : plain;
-};
-
-const tint = (hex, alpha) => {
-  const [r, g, b] = [1, 3, 5].map((i) => parseInt(hex.slice(i, i + 2), 16));
-  return `rgba(${r},${g},${b},${alpha})`;
 };
 
 // What is in force after each look: observed, else what the next look was read under.
@@ -99,14 +73,35 @@ export const reward = (Plotly, element, view, points, upto) => {
   if (element.querySelector("p")) show(element);
   const intervals = seen.filter((p) => p.r);
   const traces = intervals.length ? diffs(view, intervals) : levels(view, seen);
-  const shapes = intervals.length ? [{ type: "line", xref: "paper", x0: 0, x1: 1, y0: 0, y1: 0, line: { color: colour("soft"), width: 1 } }] : [];
-  const text = intervals.length ? `difference to ${view.baseline}, anytime-valid 95 %` : `${r.name}${r.unit ? `, ${r.unit}` : ""}`;
+  const { shapes, annotations } = intervals.length ? boundary(r) : { shapes: [], annotations: [] };
+  const sure = number(100 * (1 - (view.alpha ?? 0.05)));
+  const text = intervals.length ? `difference to ${view.baseline}, anytime-valid ${sure} %` : `${r.name}${r.unit ? `, ${r.unit}` : ""}`;
   Plotly.react(element, traces, layout({
     margin: { l: 46, r: 10, t: 6, b: 42 },
     xaxis: axis({ title: { text: `look · ${text}`, font: { size: 11 } }, showgrid: false, range: [0.4, Math.max(view.of || 0, 2) + 0.6], nticks: 8 }),
-    yaxis: axis({ rangemode: intervals.length ? "normal" : "tozero", nticks: 6 }), shapes,
+    yaxis: axis({ rangemode: "tozero", range: intervals.length ? span(r, intervals) : undefined, nticks: 6 }), shapes, annotations,
   }), config);
   element.setAttribute("aria-label", `${r.name}: ` + Object.entries(r.values).map(([v, x]) => `${v} ${number(x)}`).join(", "));
+};
+
+// The interval has to be clear of this line: zero, or the smallest effect that is worth it.
+const boundary = (r) => {
+  const needed = r.lowIsBetter ? -r.minEffect : r.minEffect, far = r.lowIsBetter ? -1e9 : 1e9;
+  const shapes = [
+    { type: "rect", xref: "paper", x0: 0, x1: 1, y0: needed, y1: needed + far, fillcolor: tint(colour("accent"), 0.07), line: { width: 0 }, layer: "below" },
+    level(needed, needed ? "accent" : "soft", { width: 1.5 }),
+  ];
+  if (needed) shapes.push(level(0, "soft"));
+  const text = needed ? `proved beyond ${number(needed)}` : r.lowIsBetter ? "proved below 0" : "proved above 0";
+  return { shapes, annotations: [note(needed, text, "good", { yanchor: r.lowIsBetter ? "top" : "bottom" })] };
+};
+
+// The first intervals are as wide as ignorance; the later half sets the scale, the rest is cut off.
+const span = (r, intervals) => {
+  const later = intervals.slice(Math.floor(intervals.length / 2)).flatMap((p) => Object.values(p.r)).flat().filter((v) => v !== null);
+  const all = [...later, 0, r.lowIsBetter ? -r.minEffect : r.minEffect];
+  const low = Math.min(...all), high = Math.max(...all), room = (high - low || 1) * 0.12;
+  return [low - room, high + room];
 };
 
 const levels = (view, seen) => [...view.candidates, view.baseline].map((version, n) => ({

@@ -17,7 +17,7 @@ export const viewAt = (view, points, look) => {
   const values = p.v || {};
   const objectives = view.objectives.map((o) => {
     const value = values[o.metric]?.[o.version] ?? null;
-    return { ...o, value, standing: standing(o, value), share: share(o, value), have: null, need: null };
+    return { ...o, value, standing: standing(o, value), share: share(o, value), have: null, need: null, proof: null };
   });
   const own = values[view.reward?.metric]?.[view.focus], base = values[view.reward?.metric]?.[view.baseline];
   const reward = view.reward && { ...view.reward, values: values[view.reward.metric] || {}, ratio: own && base ? own / base : null, best: {} };

@@ -1,11 +1,14 @@
 // One experiment: draws the view, follows the stream, replays earlier looks.
 import { actions } from "./actions.js";
 import * as charts from "./charts.js";
+import { evidence, lacking } from "./evidence.js";
 import { $, data, h, say, show } from "./dom.js";
 import { clock, duration, number, title, withUnit } from "./format.js";
 import { follow } from "./live.js";
 import { viewAt } from "./replays.js";
+import { ready } from "./plots.js";
 import { bar, line } from "./sparks.js";
+import { plotted, whatif } from "./whatif.js";
 
 let { view, points, lines } = data();
 let look = null;          // null: live
@@ -36,17 +39,20 @@ const tiles = (v) => {
       : tile(v.reward?.ratio ? `${v.reward.ratio.toFixed(2)}×` : "–", v.reward ? `${v.reward.name} of ${v.focus} beside ${v.baseline}` : "no reward"));
 };
 
+const proofText = (o) => (o.proof ? `e-value ${number(o.proof.e)} of ${number(o.proof.bar)}; z ${number(o.proof.z)}, ${number(o.proof.critical)} at the last look` : "");
+
 const objectives = (v) => {
   const proofs = v.objectives.some((o) => o.need || o.standing === "proved");
   say($("evidence"), proofs ? "evidence" : "of the limit");
   const rows = v.objectives.map((o) => {
     const [word, tone] = v.iteration === 0 && o.standing === "unknown" ? ["not read yet", ""] : pills[o.standing];
     const trend = points.filter((p) => p.i > 0 && p.i <= v.iteration).map((p) => p.v?.[o.metric]?.[o.version] ?? null);
+    const enough = o.standing === "not-yet" && o.proof && o.proof.for >= 1;
     const near = o.upper !== null && trend.some((x) => x > o.upper * 0.5);
     return h("tr", {}, h("td", {}, o.name), h("td", {}, o.version), h("td", { class: "num" }, withUnit(o.value, o.unit)),
       h("td", { class: "num" }, o.limit), h("td", { class: "wide" }, line(trend, { limit: near ? o.upper : null, label: `${o.name} of ${o.version} by look` })),
-      h("td", {}, h("div", { class: "evidence" }, bar(o.share ?? 0, tone === "good" ? "" : tone, proofs ? "evidence" : "share of the limit used"),
-        h("span", { class: "pill", "data-tone": tone, title: o.detail || word }, o.need ? `${number(Math.round(o.have))} of ${number(Math.round(o.need))}` : o.detail && o.standing === "unknown" ? title(o.detail) : word))));
+      h("td", {}, h("div", { class: "evidence" }, bar(o.share ?? 0, tone === "good" || enough ? "" : tone, proofs ? "evidence" : "share of the limit used"),
+        h("span", { class: "pill", "data-tone": enough ? "good" : tone, title: o.detail || proofText(o) || word }, o.need ? `${number(Math.round(o.have))} of ${number(Math.round(o.need))}` : enough ? "enough so far" : o.standing === "not-yet" && o.proof ? `${Math.round(100 * o.proof.for)} %` : o.detail && o.standing === "unknown" ? title(o.detail) : word))));
   });
   show($("objectives").tBodies[0], rows.length ? rows : h("tr", {}, h("td", { colspan: 6 }, "No objectives: nothing is asked of the versions but the reward.")));
 };
@@ -108,6 +114,8 @@ const draw = () => {
   $("acts").hidden = look !== null;   // nobody acts on the past
   show($("troubles"), look !== null ? [] : v.troubleTexts.map((t) => h("p", { class: "trouble" }, t.text)));
   tiles(v); objectives(v); trust(v); next();
+  whatif(view);
+  say($("evidence-said"), decides(view));
   if (view.reward) say($("t-reward"), `Reward · ${view.reward.name}`);
   const slider = $("look");
   slider.max = newest();
@@ -123,6 +131,17 @@ const plot = () => {
   const incidents = lines.filter((l) => l.kind === "incident" && l.tone === "bad" && l.iteration <= upto).slice(-3);
   charts.traffic(Plotly, $("traffic"), view, points, upto, incidents);
   charts.reward(Plotly, $("reward"), view, points, upto);
+  evidence(Plotly, $("evidence-chart"), view, points, upto);
+};
+
+// What the lines mean, and what decides in the end.
+const decides = (v) => {
+  const seen = v.proofs.filter((p) => p.proof);
+  if (!seen.length) return "";
+  if (v.policy !== "assured") return "Policy iter8 decides by point estimates; the evidence is shown beside it.";
+  const last = seen.map((p) => (p.proof.critical ? p.proof.z / p.proof.critical : null)).filter((x) => x !== null);
+  const furthest = last.length ? ` It is at ${number(Math.round(100 * Math.min(...last)))} % for the claim that is furthest from it.` : "";
+  return `Beyond the upper line a claim is proved whenever one looks. At the last look a sharper test decides (z against its critical value).${v.phase === "completed" ? "" : furthest}`;
 };
 
 const here = () => `/api/experiments/${encodeURIComponent(view.namespace)}/${encodeURIComponent(view.name)}`;
@@ -148,7 +167,8 @@ $("live").addEventListener("click", () => { look = null; draw(); });
 $("numbers").closest("details").addEventListener("toggle", numbers);
 document.addEventListener("theme", plot);
 draw(); log(); actions(view);
-charts.ready().then((loaded) => { Plotly = loaded; plot(); });
+ready().then((loaded) => { Plotly = loaded; plot(); plotted(loaded); });
+if (!$("plotly")) show($("evidence-chart"), lacking(view));
 const uid = new URLSearchParams(location.search).get("uid");
 follow(`${here()}/events${uid ? `?uid=${encodeURIComponent(uid)}` : ""}`, "run", take);
 setInterval(next, 500);

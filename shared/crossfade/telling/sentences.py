@@ -6,7 +6,7 @@ import re
 
 from crossfade.telling.known import Known
 from crossfade.telling.numbers import number, split, spoken
-from crossfade.telling.objectives import ObjectiveState, objective_states
+from crossfade.telling.objectives import ObjectiveState, claims, objective_states
 
 OUTCOMES = {
     "promoted": "{winner} is promoted",
@@ -56,6 +56,9 @@ def _running(known: Known) -> str:
             s.standing == "not-yet" for s in objective_states(known)
         )
         return f"{known.winner} is ahead{', not yet proved' if unproved else ''}"
+    leading = [c.get("candidate") for c in claims(known) if c.get("verdict") == "leading"]
+    if leading and proving(known):
+        return f"{leading[0]} is ahead, not yet proved"
     return "nobody is ahead yet"
 
 

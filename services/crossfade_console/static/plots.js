@@ -1,0 +1,36 @@
+// What the charts share: plotly.js from this server, colours from the sheet so that themes agree.
+import { $ } from "./dom.js";
+
+export const colour = (name) => getComputedStyle(document.documentElement).getPropertyValue(`--${name}`).trim();
+export const extra = ["#7a6ff0", "#d0781a", "#2f7fd1", "#b14aa5"];
+export const config = { displayModeBar: false, responsive: true, doubleClick: false };
+
+export const ready = () => new Promise((resolve) => {
+  const script = $("plotly");
+  if (!script) return;
+  if (window.Plotly) resolve(window.Plotly);
+  else script.addEventListener("load", () => resolve(window.Plotly));
+});
+
+export const layout = (more) => ({
+  margin: { l: 38, r: 12, t: 6, b: 30 },
+  paper_bgcolor: "rgba(0,0,0,0)", plot_bgcolor: "rgba(0,0,0,0)",
+  font: { family: "Inter, system-ui, DejaVu Sans, sans-serif", size: 12, color: colour("soft") },
+  hovermode: "x unified", hoverlabel: { bgcolor: colour("card"), bordercolor: colour("line"), font: { color: colour("text") } },
+  legend: { orientation: "h", y: 1.14, x: 0, font: { size: 11 } }, showlegend: true,
+  dragmode: false,
+  ...more,
+});
+
+export const axis = (more) => ({ gridcolor: colour("line"), zeroline: false, linecolor: colour("line"), fixedrange: true, ...more });
+
+export const tint = (hex, alpha) => {
+  const [r, g, b] = [1, 3, 5].map((i) => parseInt(hex.slice(i, i + 2), 16));
+  return `rgba(${r},${g},${b},${alpha})`;
+};
+
+export const lines = () => [colour("accent"), ...extra];
+
+export const level = (y, name, more = {}) => ({ type: "line", xref: "paper", x0: 0, x1: 1, y0: y, y1: y, line: { color: colour(name), width: 1, ...more } });
+
+export const note = (y, text, name, more = {}) => ({ xref: "paper", x: 1, y, text, showarrow: false, xanchor: "right", yanchor: "bottom", font: { size: 11, color: colour(name) }, ...more });
