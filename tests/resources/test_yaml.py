@@ -91,6 +91,82 @@ def test_ordinary_aliases_are_welcome():
     ]
 
 
+BASE = "base: &base {x: 1, y: 2}\nmore: &more {y: 3, z: 4}\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "merged"),
+    [
+        ("{<<: *base, x: 5}", {"x": 5, "y": 2}),
+        ("{x: 5, <<: *base}", {"x": 5, "y": 2}),
+        ("{<<: [*base, *more]}", {"x": 1, "y": 2, "z": 4}),
+        ("{<<: [*more, *base], z: 9}", {"x": 1, "y": 3, "z": 9}),
+        ("{<<: {x: 7, w: 8}, w: 9}", {"x": 7, "w": 9}),
+        ("{'<<': 1}", {"<<": 1}),
+        ("{=: 1}", {"=": 1}),
+    ],
+)
+def test_a_merge_gives_what_a_mapping_does_not_say_itself(text, merged):
+    (document,) = load_documents(f"{BASE}c: {text}")
+
+    assert document["c"] == merged
+    assert (document["base"], document["more"]) == ({"x": 1, "y": 2}, {"y": 3, "z": 4})
+
+
+def test_merges_of_merges_override_on_every_level():
+    text = "p: {q: {r: &a {<<: &b {k: 1, l: 1, m: 1}, l: 2, m: 2}}}\nc: {<<: *a, m: 3}\nb: *b\n"
+    (document,) = load_documents(text)
+
+    assert document["p"]["q"]["r"] == {"k": 1, "l": 2, "m": 2}
+    assert document["c"] == {"k": 1, "l": 2, "m": 3}
+    assert document["b"] == {"k": 1, "l": 1, "m": 1}
+
+
+@pytest.mark.parametrize(
+    ("text", "where", "what"),
+    [
+        ("c: {<<: *base, x: 5, x: 6}", "line 3, column 22", "'x' a second time"),
+        ("c: {<<: *base, <<: *more}", "line 3, column 16", "'<<' a second time"),
+        ("c: &c {<<: *c}", "line 3", "merges itself"),
+        ("c: {<<: 5}", "line 3, column 9", "an alias of a mapping"),
+        ("c: {<<: [*base, [*more]]}", "line 3, column 17", "an alias of a mapping"),
+    ],
+)
+def test_a_wrong_merge_is_told_with_its_place(text, where, what):
+    with pytest.raises(Malformed) as caught:
+        load_documents(BASE + text)
+
+    assert where in str(caught.value)
+    assert what in str(caught.value)
+
+
+def test_a_quantity_that_was_merged_keeps_its_spelling():
+    objective = "{<<: {upperLimit: 0.10, metric: a}, metric: b}"
+    text = f"{EXPERIMENT}spec: {{criteria: {{objectives: [{objective}]}}}}"
+    (document,) = load_documents(text)
+
+    assert document["spec"]["criteria"]["objectives"] == [{"upperLimit": "0.10", "metric": "b"}]
+
+
+def test_merges_that_explode_cost_what_they_give():
+    """Written out they would be ten to the thirtieth keys; each is there once."""
+    lines = ["a0: &a0 {x: 1}"]
+    lines += [
+        f"a{n}: &a{n} {{<<: [{', '.join([f'*a{n - 1}'] * 10)}], k{n}: 1}}" for n in range(1, 31)
+    ]
+    (document,) = load_documents("\n".join(lines))
+
+    assert document["a30"] == {"x": 1} | {f"k{n}": 1 for n in range(1, 31)}
+
+
+def test_merges_of_a_large_mapping_without_end_are_refused():
+    large = ", ".join(f"k{n}: 1" for n in range(1000))
+    lines = [f"base: &base {{{large}}}", *(f"c{n}: {{<<: *base}}" for n in range(600))]
+
+    with pytest.raises(Malformed, match="expand without end"):
+        load_documents("\n".join(lines))
+
+
 def test_a_file_has_a_largest_size():
     with pytest.raises(Malformed, match="at most 4000000"):
         load_documents("#" * 4_000_001)

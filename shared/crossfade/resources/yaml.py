@@ -1,5 +1,7 @@
 """Reads YAML as a careful author means it: safe, no key twice, numbers spelt as they were.
 
+Anchors, aliases and merges are welcome as long as what they stand for has a bounded size.
+
 A quantity in an Experiment or Metric keeps its spelling: `upperLimit: 0.10` is `"0.10"`. An API
 server refuses a quantity written as a bare float; we do not, neither here nor over NATS, where
 JSON brings real floats.
@@ -7,42 +9,99 @@ JSON brings real floats.
 
 from __future__ import annotations
 
-from collections.abc import Hashable
+from collections.abc import Hashable, Iterator
 from typing import Any
 
 import yaml
 from yaml.error import Mark, MarkedYAMLError, YAMLError
-from yaml.nodes import MappingNode, Node, ScalarNode
+from yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
 from crossfade.errors import FieldError, Malformed
 
 LARGEST_FILE = 4_000_000
 """Characters; a file of manifests is never that long, and YAML is slow to read."""
+MOST_MERGED = 500_000
+"""Keys that all merges of a file may bring along, each time counted."""
 QUANTITIES = frozenset(
     {"upperLimit", "lowerLimit", "margin", "minEffect", "upperBound", "level"}
 )
 """Fields of our two kinds that hold a quantity."""
 _FLOAT = "tag:yaml.org,2002:float"
 _TIMESTAMP = "tag:yaml.org,2002:timestamp"
+_MERGE = "tag:yaml.org,2002:merge"
+_VALUE = "tag:yaml.org,2002:value"
+_TEXT = "tag:yaml.org,2002:str"
+_ENDLESS = "its aliases expand without end; right would be each part written out"
 
 
 class _Loader(yaml.SafeLoader):
-    """PyYAML's safe loader with the three habits that bite authors taken away."""
+    """PyYAML's safe loader with the habits that bite authors taken away.
 
-    def construct_mapping(self, node: MappingNode, deep: bool = False) -> dict[Hashable, Any]:
-        """A mapping none of whose keys is said twice."""
-        self.flatten_mapping(node)
+    A merge (`<<: *one`, `<<: [*one, *other]`) gives what the mapping does not say itself, the
+    first of several first, as YAML's own rule is; it costs no more than its result is large.
+    """
+
+    def __init__(self, stream: str) -> None:
+        super().__init__(stream)
+        self._merging: set[int] = set()
+        self._merged: dict[int, MappingNode] = {}
+        self._carried = 0
+
+    def compose_mapping_node(self, anchor: dict[Any, Node]) -> MappingNode:
+        """A mapping none of whose own keys is said twice; looked at before anything is merged."""
+        node = super().compose_mapping_node(anchor)
         seen: set[Hashable] = set()
         for key_node, _ in node.value:
-            key = self.construct_object(key_node, deep=True)
-            if not isinstance(key, Hashable):
-                raise _wrong("a key that is no text", key_node)
+            key = self._key(key_node)
             if key in seen:
-                raise _wrong(
-                    f"the key {key!r} a second time; right would be each key once", key_node
-                )
+                right = "one list, <<: [*one, *other]" if key == "<<" else "each key once"
+                raise _wrong(f"the key {key!r} a second time; right would be {right}", key_node)
             seen.add(key)
-        return super().construct_mapping(node, deep=deep)
+        return node
+
+    def flatten_mapping(self, node: MappingNode) -> None:
+        """Put the keys of merged mappings before the mapping's own, each key once."""
+        if id(node) in self._merged:
+            return
+        if id(node) in self._merging:
+            raise _wrong("a mapping that merges itself; right would be another one", node)
+        self._merging.add(id(node))
+        own = [(key, held) for key, held in node.value if key.tag != _MERGE]
+        taken = {self._key(key) for key, _ in own}
+        added = []
+        for key, held in self._inherited(node):
+            if (said := self._key(key)) not in taken:
+                taken.add(said)
+                added.append((key, held))
+        node.value = added + own
+        self._merged[id(node)] = node  # held, so that no other node gets its id
+
+    def _inherited(self, node: MappingNode) -> Iterator[tuple[Node, Node]]:
+        """Keys and values of every mapping that this one merges, nearest first."""
+        merges = [held for key, held in node.value if key.tag == _MERGE]
+        for source in [one for held in merges for one in _listed(held)]:
+            if not isinstance(source, MappingNode):
+                right = "right would be an alias of a mapping, or a list of those"
+                raise _wrong(f"no mapping to merge; {right}", source)
+            self.flatten_mapping(source)
+            self._carried += len(source.value)
+            if self._carried > MOST_MERGED:
+                raise ValueError(_ENDLESS)
+            yield from source.value
+
+    def _key(self, node: Node) -> Hashable:
+        if node.tag == _MERGE:
+            return "<<"
+        if node.tag == _VALUE:  # a bare `=`, which YAML 1.1 gave a meaning that nobody uses
+            node.tag = _TEXT
+        key = self.construct_object(node, deep=True)
+        if not isinstance(key, Hashable):
+            raise _wrong("a key that is no text", node)
+        return key
+
+
+def _listed(held: Node) -> list[Node]:
+    return list(held.value) if isinstance(held, SequenceNode) else [held]
 
 
 class _Spelt(float):
@@ -98,7 +157,7 @@ def _size(value: object, sizes: dict[int, int]) -> int:
         inner = value.values() if isinstance(value, dict) else value
         sizes[id(value)] = 1 + sum(_size(held, sizes) for held in inner)
     if sizes[id(value)] >= LARGEST_FILE:
-        raise ValueError("its aliases expand without end; right would be each part written out")
+        raise ValueError(_ENDLESS)
     return sizes[id(value)]
 
 
