@@ -90,6 +90,7 @@ class Carrier:
             since,
             load.route.slack_channel,
             load.route.warnings,
+            load.outbox.signs.stuck,
         )
         self.pace.spend()
         error = await self._deliver(parcel)

@@ -15,7 +15,8 @@ from pydantic import Field
 from crossfade.errors import Malformed
 from crossfade.events import Event, Incident
 from crossfade.events.event import Body
-from crossfade.telling import Known, Topic, Urgency, learn, tell
+from crossfade.telling import Known, Telling, Topic, Urgency, learn
+from crossfade_notifier.sticking import Signs, news
 
 KEPT = 48
 SEEN = 96
@@ -43,6 +44,7 @@ class Outbox(Body):
     known: Known
     told: tuple[Told, ...] = ()
     next: int = 1
+    signs: Signs = Signs()
     seen: tuple[str, ...] = ()
 
     @classmethod
@@ -62,40 +64,28 @@ class Outbox(Body):
         if event.id in self.seen:
             return self
         known = learn(self.known, event, at)
+        signs, tellings = news(self.signs, self.known, event, known)
         seen = (*self.seen, event.id)[-SEEN:]
-        telling = tell(event, known)
-        if telling is None:
-            return self.model_copy(update={"known": known, "seen": seen})
-        told = Told(
-            n=self.next,
-            id=event.id,
-            topic=telling.topic,
-            urgency=telling.urgency,
-            text=telling.text,
-            at=at,
-            iteration=event.iteration,
-            not_by=_culprit(event),
-        )
-        return Outbox(
-            known=known, told=_bounded((*self.told, told)), next=self.next + 1, seen=seen
-        )
+        update = {"known": known, "seen": seen, "signs": signs}
+        return self.model_copy(update=update).adding(event, at, tellings)
 
-    def adding(self, event: Event, at: datetime, warnings: Sequence[str]) -> Outbox:
-        """With a sentence for each wish of the experiment that cannot be met."""
-        made = self
-        for text in warnings:
-            told = Told(
-                n=made.next,
-                id=f"{event.id}#wishes",
-                topic="trouble",
-                urgency=Urgency.TROUBLE,
-                text=text,
+    def adding(self, event: Event, at: datetime, tellings: Sequence[Telling]) -> Outbox:
+        """With sentences that an event gives rise to."""
+        fresh = [
+            Told(
+                n=self.next + i,
+                id=f"{event.id}#{i}" if i else event.id,
+                topic=telling.topic,
+                urgency=telling.urgency,
+                text=telling.text,
                 at=at,
                 iteration=event.iteration,
+                not_by=_culprit(event),
             )
-            more = {"told": _bounded((*made.told, told)), "next": made.next + 1}
-            made = made.model_copy(update=more)
-        return made
+            for i, telling in enumerate(tellings)
+        ]
+        told = _bounded((*self.told, *fresh))
+        return self.model_copy(update={"told": told, "next": self.next + len(fresh)})
 
 
 class Claim(Body):
@@ -138,7 +128,7 @@ def _culprit(event: Event) -> str:
 
 def _bounded(told: tuple[Told, ...]) -> tuple[Told, ...]:
     """At most KEPT sentences: the oldest progress goes first, then whatever is oldest."""
-    if len(told) <= KEPT:
-        return told
-    drop = next((t for t in told if t.urgency is Urgency.PROGRESS), told[0])
-    return tuple(t for t in told if t is not drop)
+    while len(told) > KEPT:
+        drop = next((t for t in told if t.urgency is Urgency.PROGRESS), told[0])
+        told = tuple(t for t in told if t is not drop)
+    return told

@@ -27,7 +27,7 @@ from crossfade.runtime.service import (
     delivery,
     on,
 )
-from crossfade.telling import Known, Urgency
+from crossfade.telling import Known, Telling, Urgency
 from crossfade_notifier.couriers import Courier
 from crossfade_notifier.doors import Door
 from crossfade_notifier.outbox import Outbox
@@ -94,7 +94,8 @@ class Notifier:
         for text in warnings:
             extra = {"uid": event.uid, "experiment": outbox.known.title, "warning": text}
             log.warning("an annotation cannot be heeded", extra=extra)
-        return outbox.adding(event, at, warnings)
+        tellings = [Telling("trouble", Urgency.TROUBLE, text) for text in warnings]
+        return outbox.adding(event, at, tellings)
 
     async def sweep(self) -> None:
         """Find what a crash left untold, and forget runs a day after their end; for ever."""

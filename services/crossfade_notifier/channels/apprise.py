@@ -46,6 +46,8 @@ TYPES: dict[Topic, str] = {
     "action": "warning",
     "approval": "warning",
     "recovered": "success",
+    "stuck": "failure",
+    "unstuck": "success",
 }
 
 

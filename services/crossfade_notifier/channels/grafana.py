@@ -25,7 +25,7 @@ from crossfade_notifier.outbox import Told
 
 ENDS: frozenset[Topic] = frozenset({"winner", "rolled-back", "ended", "failed", "aborted"})
 TURNS: frozenset[Topic] = frozenset({"started", "weights", "order", "approval"})
-TROUBLE: frozenset[Topic] = frozenset({"trouble", "recovered"})
+TROUBLE: frozenset[Topic] = frozenset({"trouble", "recovered", "stuck", "unstuck"})
 DRAWN = ENDS | TURNS | TROUBLE
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -41,6 +41,8 @@ class Parcel:
     """Where the route wants it told, for channels that have several places."""
     warnings: tuple[str, ...] = ()
     """Wishes of the experiment that cannot be met."""
+    stuck: Mapping[str, str] = field(default_factory=dict)
+    """What the run is stuck in: the cause, and its sentence."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -33,6 +33,8 @@ ICONS: Mapping[Topic, str] = {
     "trouble": ":warning:",
     "recovered": ":ok:",
     "action": ":warning:",
+    "stuck": ":rotating_light:",
+    "unstuck": ":ok:",
 }
 
 

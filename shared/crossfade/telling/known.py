@@ -22,6 +22,8 @@ from crossfade.events.event import Body
 from crossfade.resources import Document
 from crossfade.resources.fields import number
 
+FOUGHT = "weights-fought-over"
+
 
 class Limit(Body):
     """An objective: inclusive limits on a metric, by its key `namespace/name`."""
@@ -254,7 +256,14 @@ def _(event: WeightChange, known: Known, at: datetime) -> dict[str, Any]:
         "observed": event.observed,
         "asked": event.asked or known.asked,
         "versions": known.versions or tuple(event.observed),
+        "troubles": _undisputed(event, known),
     }
+
+
+def _undisputed(event: WeightChange, known: Known) -> dict[str, str]:
+    """A split in force as it was asked for ends a fight over it, which no incident says."""
+    settled = event.cause != "found" and event.asked == event.observed
+    return {k: v for k, v in known.troubles.items() if not (settled and k == FOUGHT)}
 
 
 @_changes.register

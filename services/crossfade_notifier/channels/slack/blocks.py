@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from crossfade.telling import Known, headline, objective_states, why
@@ -36,6 +36,7 @@ CONFIRM = {
     "pause": "The split stays where it is until somebody lets it go on.",
     "resume": "The split moves again.",
 }
+STUCK = ":rotating_light:"
 WIDTH = 10
 MOST_OBJECTIVES = 12
 
@@ -46,16 +47,25 @@ def fallback(known: Known) -> str:
 
 
 def blocks(
-    known: Known, links: Links, key: bytes | None, remarks: Sequence[str] = ()
+    known: Known,
+    links: Links,
+    key: bytes | None,
+    remarks: Sequence[str] = (),
+    stuck: Mapping[str, str] | None = None,
 ) -> list[Block]:
     """The living message; buttons only with a key to sign them."""
-    made = [_header(known), _verdict(known), _fields(known)]
+    made = [_header(known, bool(stuck)), _verdict(known), _fields(known)]
     objectives = objective_states(known)
     if objectives:
         made.append(_section(_objectives(objectives)))
-    if known.troubles:
-        told = "\n".join(f":warning: {escape(text)}" for text in known.troubles.values())
-        made.append(_section(told))
+    trouble = [f"{STUCK} *Stuck:* {escape(text)}" for text in (stuck or {}).values()]
+    trouble += [
+        f":warning: {escape(text)}"
+        for what, text in known.troubles.items()
+        if what not in (stuck or {})
+    ]
+    if trouble:
+        made.append(_section("\n".join(trouble)))
     asks = offered(known) if key is not None else ()
     if asks and key is not None:
         made.append(_actions(known, asks, key))
@@ -70,18 +80,20 @@ def escape(text: str) -> str:
     return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
 
 
-def _icon(known: Known) -> str:
+def _icon(known: Known, stuck: bool) -> str:
     if known.over:
         return ICONS.get(known.outcome or "", ":checkered_flag:")
+    if stuck:
+        return STUCK
     if known.troubles:
         return ":warning:"
     return ":hourglass:" if known.stage == "Waiting" else ":arrow_forward:"
 
 
-def _header(known: Known) -> Block:
+def _header(known: Known, stuck: bool) -> Block:
     against = f"{' and '.join(known.candidates)} vs {known.baseline}"
     what = f": {against}" if known.candidates else ""
-    text = f"{_icon(known)} {known.name or 'Crossfade'}{what}"
+    text = f"{_icon(known, stuck)} {known.name or 'Crossfade'}{what}"
     return {"type": "header", "text": {"type": "plain_text", "text": text[:150], "emoji": True}}
 
 

@@ -20,14 +20,16 @@ from crossfade.errors import NotFound, Permanent
 from crossfade.telling import Known, Topic, Urgency
 from crossfade_notifier.channels.links import Links
 from crossfade_notifier.channels.port import LIVING, Later, Manners, Parcel
-from crossfade_notifier.channels.slack.blocks import blocks, escape, fallback
+from crossfade_notifier.channels.slack.blocks import Block, blocks, escape, fallback
 from crossfade_notifier.channels.slack.calls import Slack
 from crossfade_notifier.channels.slack_webhook import ICONS
 from crossfade_notifier.outbox import Told
 
 log = logging.getLogger(__name__)
 
-BROADCAST: frozenset[Topic] = frozenset({"winner", "rolled-back", "failed", "approval"})
+BROADCAST: frozenset[Topic] = frozenset(
+    {"winner", "rolled-back", "failed", "approval", "stuck"}
+)
 LOOKED_AT = 100
 SLACK_SLACK_SECONDS = 5.0
 
@@ -75,7 +77,7 @@ class LivingSlack:
         known = parcel.known
         if not parcel.told and "ts" not in memory:
             return  # quiet hours: what is not there yet waits for their end
-        rendered = blocks(known, self.links, self.button_key, _remarks(parcel, memory))
+        rendered = self._render(parcel, memory)
         seal = _seal(rendered[:-1])  # the last block is the clock: it alone is no news
         if memory.get("seal") == seal:
             return
@@ -94,6 +96,12 @@ class LivingSlack:
             await self._post(parcel, memory, body)
         memory["seal"] = seal
 
+    def _render(self, parcel: Parcel, memory: Mapping[str, str]) -> list[Block]:
+        """The message, with what is not as the experiment wishes it."""
+        astray = [memory["astray"]] if "astray" in memory else []
+        remarks = [*parcel.warnings, *astray]
+        return blocks(parcel.known, self.links, self.button_key, remarks, parcel.stuck)
+
     async def _post(self, parcel: Parcel, memory: dict[str, str], body: dict[str, Any]) -> None:
         place = memory.get("place") or parcel.place or self.channel
         try:
@@ -110,10 +118,8 @@ class LivingSlack:
             memory["astray"] = (
                 f"{place} refuses this message ({error}); it is told here instead"
             )
-            rendered = blocks(
-                parcel.known, self.links, self.button_key, _remarks(parcel, memory)
-            )
-            await self._post(parcel, memory, body | {"blocks": rendered})
+            body = body | {"blocks": self._render(parcel, memory)}
+            await self._post(parcel, memory, body)
             return
         memory["channel"], memory["ts"] = str(made["channel"]), str(made["ts"])
 
@@ -179,11 +185,6 @@ class LivingSlack:
             # No right to read history: then a repetition is better than silence.
             return []
         return list(answer.get("messages", ()))
-
-
-def _remarks(parcel: Parcel, memory: Mapping[str, str]) -> list[str]:
-    """What is not as the experiment wishes it."""
-    return [*parcel.warnings, *([memory["astray"]] if "astray" in memory else [])]
 
 
 def _groups(told: Sequence[Told]) -> list[list[Told]]:
