@@ -12,6 +12,7 @@ from crossfade_cli.options import Files
 
 if TYPE_CHECKING:
     from crossfade.resources import Document
+    from crossfade.resources.documents import Policy
     from crossfade.settings import Settings
     from crossfade_analyzer.explain import Explained
 
@@ -52,11 +53,13 @@ def explain(
     from crossfade_cli.files import documents
     from crossfade_cli.talking import now
 
-    document = admit(gather(documents([*(files or ()), *filename]))[0])
+    document, installed = admit(gather(documents([*(files or ()), *filename]))[0]), load()
     if rate is None and last_run:
-        rate = now(_last_rate(load(), document))
+        rate = now(_last_rate(installed, document))
     found = explaining.explain(document, rate, share)
-    typer.echo(_json(found) if output == "json" else "\n".join(told(document, found, rate)))
+    policy = document.decided_by(installed.analyzer.default_policy)
+    lines = told(document, found, rate, policy)
+    typer.echo(_json(found) if output == "json" else "\n".join(lines))
 
 
 async def _last_rate(settings: Settings, document: Document) -> float | None:
@@ -75,12 +78,14 @@ def _json(found: Sequence[Explained]) -> str:
     return orjson.dumps([asdict(each) for each in found], option=orjson.OPT_INDENT_2).decode()
 
 
-def told(document: Document, found: Sequence[Explained], rate: float | None) -> Iterator[str]:
-    """Every criterion in a few lines, and what that means for the run."""
+def told(
+    document: Document, found: Sequence[Explained], rate: float | None, policy: Policy
+) -> Iterator[str]:
+    """Every criterion in a few lines, and what that means for a run that `policy` judges."""
     interval = document.interval_seconds
     at = f", {rate:,.4g} requests/s" if rate else ""
     yield (
-        f"{document.namespace}/{document.name}: policy {document.policy}, "
+        f"{document.namespace}/{document.name}: policy {policy}, "
         f"{document.iterations} iterations of {interval} s{at}"
     )
     for each in found:
@@ -92,8 +97,10 @@ def told(document: Document, found: Sequence[Explained], rate: float | None) -> 
             yield f"  lacks    {each.field}: {each.why}"
         for i, need in enumerate(each.needs):
             yield f"  {'needs' if i == 0 else '     '}    {need.sentence(interval)}"
+        if each.smallest:
+            yield f"  shows    a difference of {each.smallest:.3g} in 4 of 5 runs as planned"
     yield from _aging(document)
-    yield from _ends(document, found, rate)
+    yield from _ends(found, rate, policy)
 
 
 def _aging(document: Document) -> Iterator[str]:
@@ -104,10 +111,10 @@ def _aging(document: Document) -> Iterator[str]:
         yield f"A number older than this counts as none (maxAge): {told}"
 
 
-def _ends(document: Document, found: Sequence[Explained], rate: float | None) -> Iterator[str]:
+def _ends(found: Sequence[Explained], rate: float | None, policy: Policy) -> Iterator[str]:
     blocked = [each.claim for each in found if each.blocks]
     if blocked:
-        now = "N" if document.policy == "assured" else "Under policy assured n"
+        now = "N" if policy == "assured" else "Under policy assured n"
         yield ""
         yield f"{now}o candidate can be promoted as long as these lack it: {', '.join(blocked)}"
     if rate is None and any(each.needs for each in found):

@@ -80,3 +80,10 @@ def test_budgets_and_watched_values_say_what_they_are():
 def test_a_conformance_gives_its_only_version_everything():
     document = a_provable(reward=None, candidates=(), pattern="Conformance")
     assert of(document, "error-rate", rate=10.0).needs[0].iterations == 4
+
+
+def test_a_reward_says_which_difference_a_run_as_planned_would_show():
+    few, many = (of(a_provable(), "conversion", rate=r).smallest for r in (10.0, 1000.0))
+    assert many == pytest.approx(few / 10.0, rel=0.1)
+    assert of(a_provable(), "error-rate", rate=10.0).smallest is None
+    assert of(a_provable(), "conversion").smallest is None

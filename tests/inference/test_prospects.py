@@ -14,7 +14,7 @@ def test_a_plan_too_small_for_its_limit_says_so_before_it_starts():
     assert errors.flawless == 325
     assert errors.planned == pytest.approx(20 * (0.1 + 0.2 + 0.3 + 12 * 0.4))
     assert errors.provable is False
-    assert errors.looks == 46
+    assert errors.looks == 43
     assert reward.flawless is None
 
 

@@ -17,6 +17,8 @@ from .pacing import TARGET, TARGET_SHARED, opening
 from .plan import Plan
 
 POWER = 0.8
+FARTHEST = 1_000_000
+"""Iterations after which "never" is the honest word."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,23 +49,49 @@ def prospects(
     `forecast` (requests per interval, all versions) stands in for the plan's own.
     """
     known, rate = baseline or {}, forecast or plan.requests_per_interval
-    alone, paired = _exposure(plan)
+    alone, paired = exposure(plan, plan.deciding_look)
     return tuple(
         _prospect(plan, claim, known.get(claim.name), rate, alone, paired)
         for claim in plan.claims
     )
 
 
-def _exposure(plan: Plan) -> tuple[float, float]:
-    """(alone, paired) planned exposure of one candidate over the whole run, in whole splits."""
-    weights = list(opening(plan).values())[1:]
-    target = TARGET if len(weights) == 1 else TARGET_SHARED / len(weights)
-    targets = [min(target, float(plan.max_candidate_weight))] * len(weights)
-    increment = float(plan.max_candidate_weight_increment)
-    alone, paired = exposures(weights, targets, increment, plan.deciding_look - 1)
-    w, rest = weights[0] / 100.0, 1.0 - sum(weights) / 100.0
-    both = w * rest / (w + rest) if w + rest > 0.0 else 0.0
-    return alone[0] + w, paired[0] + both
+def aim(plan: Plan) -> float:
+    """The weight a candidate is heading for; alone it has everything, unmoved an even share."""
+    count = len(plan.candidates)
+    if not plan.baseline:
+        return 100.0
+    if plan.max_candidate_weight_increment == 0:
+        return 100.0 / (count + 1)
+    return min(TARGET if count == 1 else TARGET_SHARED / count, plan.max_candidate_weight)
+
+
+def exposure(plan: Plan, looks: int) -> tuple[float, float]:
+    """(alone, paired) planned exposure of one candidate over so many looks, in whole splits.
+
+    The first look is at the opening's weights, each later one a rise nearer to the aim.
+    """
+    aims, increment = [aim(plan)] * len(plan.candidates), plan.max_candidate_weight_increment
+    still = not plan.baseline or increment == 0
+    weights = aims if still else [float(opening(plan)[name]) for name in plan.candidates]
+    (first, *_), (pair, *_) = exposures(weights, weights, 0.0, min(looks, 1))
+    (alone, *_), (paired, *_) = exposures(weights, aims, float(increment), max(looks - 1, 0))
+    return first + alone, pair + paired
+
+
+def looks_until(plan: Plan, wanted: float, rate: float, paired: bool = False) -> int:
+    """Looks until a candidate has seen `wanted` requests (paired: effective ones), or FARTHEST.
+
+    `rate` is requests per interval, of all versions together.
+    """
+    which, low, high = int(paired), 0, 1
+    while high < FARTHEST and exposure(plan, high)[which] * rate < wanted:
+        low, high = high, high * 2
+    while low + 1 < high < FARTHEST:
+        middle = (low + high) // 2
+        enough = exposure(plan, middle)[which] * rate >= wanted
+        low, high = (low, middle) if enough else (middle, high)
+    return min(high, FARTHEST)
 
 
 def _prospect(
@@ -83,8 +111,8 @@ def _prospect(
     effect = _smallest(plan, claim, seen, rate, paired)
     enough = None if planned is None or flawless is None else planned >= flawless
     looks = None
-    if planned and flawless is not None:
-        looks = math.ceil(flawless / (planned / plan.deciding_look))
+    if rate and planned and flawless is not None:
+        looks = looks_until(plan, flawless, rate)
     return Prospect(claim.name, claim.kind, planned, flawless, typical, effect, looks, enough)
 
 
