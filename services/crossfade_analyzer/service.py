@@ -28,7 +28,7 @@ from crossfade.runtime.service import (
     on,
     wait_for_earlier,
 )
-from crossfade_analyzer.policies.port import Judgement, Policy
+from crossfade_analyzer.policies.port import Judgement, Policy, written
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +68,7 @@ class Analyzer:
         wait_for_earlier(sample.iteration, seen["iteration"])
         document = await self.runs.document(sample.uid, sample.revision)
         assessment, memory = assess(self.policies, document, seen.get("memory", {}), sample)
-        after = orjson.dumps({"iteration": sample.iteration, "memory": memory})
+        after = written({"iteration": sample.iteration, "memory": memory})
         return Reaction([assessment], [Write(key, after, entry.revision if entry else 0)])
 
     async def forget(self, change: StageChange) -> Reaction:

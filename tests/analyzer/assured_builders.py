@@ -9,6 +9,7 @@ import orjson
 
 from crossfade.events import MetricSample, Reading
 from crossfade.resources import admit
+from crossfade_analyzer.policies.port import written
 
 AT = datetime(2026, 1, 1, tzinfo=UTC)
 METRICS = {
@@ -174,7 +175,7 @@ def played(policy, world, looks=None, silent=lambda iteration: (), change=None):
         sample = world.sample(iteration, silent=silent(iteration))
         judgement = policy.judge(world.document, memory, sample)
         judgements.append(judgement)
-        memory = orjson.loads(orjson.dumps(judgement.memory))
+        memory = orjson.loads(written(judgement.memory))
         world.split = judgement.split or world.split
         if judgement.final:
             break

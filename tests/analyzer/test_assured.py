@@ -15,6 +15,7 @@ from crossfade_analyzer.policies.assured import AssuredPolicy
 from crossfade_analyzer.policies.assured_beside import Evidenced
 from crossfade_analyzer.policies.choice import policies
 from crossfade_analyzer.policies.iter8 import Iter8Policy
+from crossfade_analyzer.policies.port import written
 from crossfade_analyzer.service import assess
 
 GOOD = {"c": {"conversion": 0.15}}
@@ -91,9 +92,7 @@ def test_a_resumed_run_says_the_same_to_the_bit():
         world.grow()
         mine = policy.judge(document, memory, world.sample(iteration))
         memory = mine.memory  # never through JSON, where `played` always was
-        assert orjson.loads(orjson.dumps(mine.memory)) == orjson.loads(
-            orjson.dumps(judged.memory)
-        )
+        assert written(mine.memory) == written(judged.memory)
         assert replace(mine, memory={}) == replace(judged, memory={})
         world.split = mine.split
 
@@ -308,7 +307,7 @@ def test_iter8_decides_alike_with_evidence_beside_it():
         one, other = plain.judge(document, {}, sample), shown.judge(document, memory, sample)
         assert replace(other, evidence=(), memory={}) == one
         assert len(other.evidence) == 2
-        memory, world.split = orjson.loads(orjson.dumps(other.memory)), other.split
+        memory, world.split = orjson.loads(written(other.memory)), other.split
     assert other.evidence[0]["claim"] == "conversion"
     assert other.evidence[0]["n"] > 1000
 
@@ -357,5 +356,5 @@ def test_what_is_remembered_is_the_engines_own_json():
     for iteration in range(1, 5):
         world.grow()
         step = steps.take(document, memory, world.sample(iteration))
-        memory = step.memory
+        memory = orjson.loads(written(step.memory))
         assert memory["evidence"] == orjson.loads(orjson.dumps(step.evidence.to_json()))

@@ -13,6 +13,7 @@ from crossfade.linting import lint
 from crossfade_analyzer.explain import explain
 from crossfade_analyzer.policies.assured import AssuredPolicy
 from crossfade_analyzer.policies.mapping import map_document
+from crossfade_analyzer.policies.port import written
 from crossfade_analyzer.provability import rules
 
 
@@ -96,6 +97,6 @@ def test_every_admitted_document_is_judged(
         assert is_split(judgement.split)
         assert judgement.winner in (None, "c")
         assert not (judgement.winner and mapping.blocked)
-        memory = orjson.loads(orjson.dumps(judgement.memory))
+        memory = orjson.loads(written(judgement.memory))
         orjson.dumps([judgement.evidence, judgement.analysis])
         world.split = judgement.split

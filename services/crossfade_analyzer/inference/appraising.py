@@ -110,7 +110,11 @@ def weigh(
     )
     futile = not decided and v > 0.0 and pp < plan.futility and v >= GATE * (v + line.rest)
     alarmed = bool(line.detector) and log_alarm >= plan.log_alarm
-    early = enough and claims.chance_left(state, phi, plan.z_curtailed) >= EARLY_CHANCE
+    early = (
+        plan.early_stop
+        and enough
+        and claims.chance_left(state, phi, plan.z_curtailed) >= EARLY_CHANCE
+    )
     return Weighed(
         claim=claim,
         line=line,

@@ -76,6 +76,19 @@ class Evidence:
         ratios, stops = ratio_check.fresh(versions), (None,) * count
         return cls(0, 0.0, (), traffic, lines, ratios, targets, stops)
 
+    def heading(self, targets: tuple[float, ...], stops: tuple[Stop | None, ...]) -> Evidence:
+        """The same evidence, with what the appraisal makes of it."""
+        return Evidence(
+            iteration=self.iteration,
+            elapsed=self.elapsed,
+            split=self.split,
+            traffic=self.traffic,
+            lines=self.lines,
+            ratios=self.ratios,
+            targets=targets,
+            stops=stops,
+        )
+
     def to_json(self) -> dict[str, Any]:
         """Plain dict, lists and numbers; exact through any JSON that round-trips doubles."""
         return {field.name: _plain(getattr(self, field.name)) for field in fields(self)}

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, NamedTuple
 
 CandidateVerdict = Literal[
     "collecting",
@@ -19,8 +18,7 @@ CandidateVerdict = Literal[
 Verdict = Literal["continue", "promote", "rollback", "inconclusive", "no-data"]
 
 
-@dataclass(frozen=True, slots=True)
-class ClaimFinding:
+class ClaimFinding(NamedTuple):
     """One claim of one candidate.
 
     `estimate`, `low`, `high` are in the metric's unit (a pair's: candidate minus baseline), the
@@ -58,8 +56,7 @@ class ClaimFinding:
     log_alarm: float
 
 
-@dataclass(frozen=True, slots=True)
-class CandidateFinding:
+class CandidateFinding(NamedTuple):
     """One candidate: its verdict, next weight, chance of being best, and claims."""
 
     candidate: str
@@ -71,8 +68,7 @@ class CandidateFinding:
     stopped_by: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Findings:
+class Findings(NamedTuple):
     """One look: the overall verdict, the recommended split (sums to 100) and why.
 
     `final` means that the run may end now. `log_mismatch` is the log e-value of a sample-ratio

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 
 from crossfade.errors import FieldError, Malformed
 
@@ -49,7 +48,7 @@ def appraise(plan: Plan, evidence: Evidence, look: Look) -> tuple[Evidence, Find
     ]
     aims = pacing.targets(plan, paces, violates)
     weights = pacing.next_weights(plan, paces, aims, evidence.traffic.forecast, violates)
-    after = replace(evidence, targets=tuple(aims), stops=stops)
+    after = evidence.heading(tuple(aims), stops)
     return after, _findings(plan, after, weighed, paces, weights, violates)
 
 
@@ -102,7 +101,7 @@ def _findings(
         log_mismatch=mismatch,
         forecast=evidence.traffic.forecast,
     )
-    return replace(findings, reasons=reasons_for(plan, evidence, findings))
+    return findings._replace(reasons=reasons_for(plan, evidence, findings))
 
 
 def _verdicts(

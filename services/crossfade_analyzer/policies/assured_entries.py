@@ -9,8 +9,6 @@ end. `n` and `nMore` are requests, seconds or intervals, as `per` says.
 from __future__ import annotations
 
 import math
-from dataclasses import fields
-from operator import attrgetter
 from typing import Any
 
 from crossfade_analyzer.inference import CandidateFinding, Claim, ClaimFinding, Findings, Plan
@@ -23,12 +21,8 @@ _NAMES = {
     "log_e": "logE",
     "log_alarm": "logAlarm",
 }
-_TOLD = tuple(
-    (field.name, _NAMES.get(field.name, field.name))
-    for field in fields(ClaimFinding)
-    if field.name not in ("claim", "candidate", "kind")
-)
-_FOUND = attrgetter(*(name for name, _ in _TOLD))
+_SAID_BEFORE = len(("claim", "candidate", "kind"))
+_TOLD = tuple(_NAMES.get(name, name) for name in ClaimFinding._fields[_SAID_BEFORE:])
 _DESCRIBED = ("estimate", "stale", "monitored", "violated", "proved")
 
 
@@ -72,8 +66,9 @@ def _entry(
         entry |= {name: _plain(getattr(found, name)) for name in _DESCRIBED}
         return entry | {"proved": False, "lacks": mapped.field, "why": mapped.why}
     entry["per"] = _per(mapped.claim)
-    for (_, told), value in zip(_TOLD, _FOUND(found), strict=True):
-        entry[told] = _plain(value) if value.__class__ is float else value
+    for told, value in zip(_TOLD, found[_SAID_BEFORE:], strict=True):
+        whole = value.__class__ is not float or value.is_integer()
+        entry[told] = value if whole else _plain(value)
     entry |= bars
     if mapped.claim.paired:
         entry["pBestBaseline"] = _plain(findings.p_best_baseline)

@@ -6,11 +6,18 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
+import orjson
+
 from crossfade.events import MetricSample, Reason, Verdict
 from crossfade.resources import Document
 
 Memory = Mapping[str, Any]
-"""What a policy remembers of a run between samples: plain JSON, exact on a round trip."""
+"""What a policy remembers of a run between samples, as it was or as read back from `written`."""
+
+
+def written(memory: Memory) -> bytes:
+    """A memory as JSON, exact on a round trip; the records in it become lists."""
+    return orjson.dumps(memory, default=tuple)
 
 
 @dataclass(frozen=True, slots=True)

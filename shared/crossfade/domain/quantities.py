@@ -35,6 +35,8 @@ _LONGEST: Final = 64
 """Characters; nobody means more, and exact arithmetic on a megabyte of digits is a trap."""
 _FARTHEST: Final = 200
 """Decimal exponent in either direction that still makes a finite float."""
+_EXACT: Final = 2.0**53
+"""Below it a float's shortest decimal form is the float itself."""
 
 NANO: Final = Fraction(1, 10**9)
 """The smallest step that a stored quantity can show."""
@@ -64,8 +66,13 @@ def canonical(x: Fraction | float | int) -> str:
 
     `0.0133525381` is `13352539n`, `133.38` is `133380m`, `5` is `5`, `2000` is `2k`.
     """
-    amount = _nanos(x) if isinstance(x, float) else _away_from_zero(exact(x) / NANO)
     power = -9
+    if isinstance(x, float) and x.is_integer() and abs(x) < _EXACT:
+        amount, power = int(x), 0
+    elif isinstance(x, float):
+        amount = _nanos(x)
+    else:
+        amount = _away_from_zero(exact(x) / NANO)
     while amount and amount % 1000 == 0 and power < 18:
         amount //= 1000
         power += 3

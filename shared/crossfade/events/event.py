@@ -52,7 +52,7 @@ class Event(Body):
 
     def body(self) -> bytes:
         """The JSON that travels."""
-        return orjson.dumps(self.to_json())
+        return self.model_dump_json(by_alias=True, exclude_none=True).encode()
 
     def to_json(self) -> dict[str, Any]:
         """The body as plain values, in the names of the wire, without what is not set."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from functools import lru_cache
 from typing import Annotated, Any
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StrictInt, WithJsonSchema
@@ -79,6 +80,7 @@ Percent = Annotated[
 """A whole number from 0 to 100."""
 
 
+@lru_cache(maxsize=1024)  # limits of documents are asked for at every sample
 def number(text: str | None) -> float | None:
     """The float of a quantity that may be absent."""
     return None if text is None else float(quantities.parse(text))
