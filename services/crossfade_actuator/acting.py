@@ -48,7 +48,7 @@ class Acting:
 
     async def run(self, state: RunState, document: Document, action: str) -> tuple[bool, str]:
         """Whether it went well, and what to say if not. Raises Conflict where another acts."""
-        tasks = document.actions.get(action.partition("-")[0], ())
+        tasks = _tasks(document, action)
         context = context_of(state, document)
         book = Book(self.ledger, state.uid, action)
 
@@ -69,6 +69,18 @@ class Acting:
         if result is None:
             raise Conflict(f"another actuator runs {action} of {state.uid}")
         return result.ok, result.message
+
+    async def abandon(self, state: RunState, document: Document) -> None:
+        """Stop what an actuator left behind that did not live to see the end of the run."""
+        begun = [key for key, record in state.tasks.items() if not record.done]
+        for action in dict.fromkeys(key.rpartition("/")[0] for key in begun):
+            context = context_of(state, document)
+            await self.runner.abandon(action, _tasks(document, action), context)
+
+
+def _tasks(document: Document, action: str) -> Sequence[Task]:
+    """The tasks of an action; `loop-2` runs those of `loop`."""
+    return document.actions.get(action.partition("-")[0], ())
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,7 +20,9 @@ LONGEST = 500
 def advised(document: Document, rules: Iterable[Rule] = RULES) -> Document:
     """The document with what lint found added to its warnings, the worst first."""
     found = [str(f) for f in lint(document, rules) if f.level != "info"]
-    told = [text if len(text) <= LONGEST else f"{text[: LONGEST - 1]}…" for text in found[:MOST]]
+    told = [
+        text if len(text) <= LONGEST else f"{text[: LONGEST - 1]}…" for text in found[:MOST]
+    ]
     if len(found) > MOST:
         told.append(f"and {len(found) - MOST} more; `crossfade lint` lists them all")
     warnings = (*document.warnings, *told)

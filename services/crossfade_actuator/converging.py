@@ -39,6 +39,10 @@ class Actions(Protocol):
         """Whether it went well, and what to say if not. Raises Retryable where nobody may now."""
         ...
 
+    async def abandon(self, state: RunState, document: Document) -> None:
+        """Stop what goes on of a run that is over."""
+        ...
+
 
 @dataclass(slots=True)
 class Converger:
@@ -170,6 +174,8 @@ class Converger:
         return True
 
     async def _leave(self, state: RunState) -> bool:
+        if state.revision:  # before the next run begins, nothing of this one may go on
+            await self.actions.abandon(state, await self._document(state))
         following = await self.lock.leave(state.target, state.uid) if state.target else None
         if following is not None:
             self.kick(following)

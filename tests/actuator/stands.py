@@ -76,6 +76,9 @@ class Doing:
         self.ran.append(action)
         return self.ok, "" if self.ok else "exit 1"
 
+    async def abandon(self, state, document):
+        return
+
 
 @dataclass
 class Queued:

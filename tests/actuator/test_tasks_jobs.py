@@ -16,6 +16,7 @@ from tests.actuator.test_actions import Notes, a_context, a_task, bash
 from tests.actuator.test_tasks_interrupted import Run
 from tests.actuator.test_tasks_telling import TOKEN, Safe
 
+from crossfade.domain.runs import TaskRecord
 from crossfade.errors import NotFound
 from crossfade.resources import ObjectReference
 from crossfade.runtime.clock import utc_now
@@ -311,6 +312,20 @@ async def test_an_action_that_is_no_longer_wanted_takes_its_job_along(stand, mon
     with pytest.raises(Lost):
         await running
     assert await stand.named() == []
+
+
+async def test_a_run_that_ended_while_its_actuator_was_dead_takes_its_job_along(stand):
+    # Begun by an actuator that died at once; the experiment was deleted before the next one came.
+    left = job_of(["bash", "-c", "sleep 600"], {}, 20, ERRAND, PLACE)
+    stand.kubelet.working = False
+    assert (await stand.client.request("POST", JOBS, left)).status == 201
+    run = await Run(bash("sleep 600")).begun()
+    begun = {"finish/0": TaskRecord(1), "start/0": TaskRecord(1, done=True, ok=True)}
+    state = await run.ledger.change("u", lambda now: replace(now, action="", tasks=begun))
+    acting = Acting(run.ledger, Leases(run.store, "b", utc_now), Runner(stand.jobs))
+    for _ in range(2):
+        await acting.abandon(state, run.document)
+        assert await stand.named() == []
 
 
 async def test_a_job_that_missed_its_deadline_says_so(stand):
