@@ -51,15 +51,10 @@ def put_together(settings: Settings, opened: Connection, owner: str) -> Actuator
         settings.cluster.kubeconfig,
         means=means_of(settings, cluster),
     )
-    admission = Admission(
-        ledger,
-        runs,
-        settings.actuator,
-        utc_now,
-        cluster,
-        rules(settings.analyzer.default_policy),
-    )
-    writer = StatusWriter(cluster, runs, utc_now, f"actuator-{owner}") if cluster else None
+    linted = rules(settings.analyzer.default_policy)
+    admission = Admission(ledger, runs, settings.actuator, utc_now, cluster, linted)
+    reporter = f"actuator-{owner}"
+    writer = StatusWriter(cluster, runs, utc_now, reporter, linted) if cluster else None
     converger = Converger(
         ledger,
         TargetLock(store),

@@ -165,7 +165,6 @@ class Collector:
         self, document: Document, progress: Progress, iteration: int, at: datetime, elapsed: int
     ) -> MetricSample:
         asked = _questions(document, progress.uid, iteration, at, elapsed)
-        readings = await self.queries.read(asked)
         return MetricSample(
             uid=progress.uid,
             revision=progress.revision,
@@ -174,7 +173,7 @@ class Collector:
             at=at,
             elapsed_seconds=elapsed,
             split=progress.split,
-            readings=(*readings, *await self.queries.beside(asked, readings)),
+            readings=await self.queries.read(asked),
         )
 
     async def _progress(self, uid: str) -> Progress:

@@ -217,7 +217,7 @@ UNDER_WAY = [
     (LOAD, 0.5, 1, "c collects evidence: 0.3072 on average over 1 interval; load ≤ 0.8 is yet "
      "to be "
      "proved, 14 looks to go"),
-    (BUDGET, 0.001, 1, "c is watched: nothing is asked to be proved"),
+    (BUDGET, 0.001, 1, "c is watched: there is nothing to prove"),
 ]  # fmt: skip
 
 

@@ -165,7 +165,7 @@ def _under_way(plan: Plan, findings: Findings, one: CandidateFinding) -> Reason:
     """How far a candidate has come, by the claim that holds it up most."""
     asked, left = _asked(one), _looks(max(plan.iterations - findings.iteration, 0))
     if not asked:
-        return one.verdict, f"{one.candidate} is watched: nothing is asked to be proved"
+        return one.verdict, f"{one.candidate} is watched: there is nothing to prove"
     weakest = min(asked, key=lambda f: (f.estimate is not None, f.pp))
     claim, found = _of(plan, one, weakest.claim)
     what = "leads" if one.verdict == "leading" else "collects evidence"

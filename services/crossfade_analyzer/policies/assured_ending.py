@@ -66,7 +66,8 @@ def _blind(step: Step) -> Ending | None:
     after = (asked.after if asked else None) or BLIND_AFTER
     if step.empty < after:
         return None
-    text = f"not one value was read in the last {step.empty} iterations"
+    last = "iteration" if step.empty == 1 else f"{step.empty} iterations"
+    text = f"not one value was read in the last {last}"
     if asked is not None and asked.action == "rollback":
         reason = Reason(
             code="no-data-rollback", text=f"{text}: everything back to the baseline"
