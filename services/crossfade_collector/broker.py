@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from weakref import WeakValueDictionary
 
 from crossfade.events import Reading
 from crossfade.resources.builtin import PROVIDER
 from crossfade_collector.sources import ages, expressions
+from crossfade_collector.sources.builtin import BuiltinSource
 from crossfade_collector.sources.http import HttpBackends
 from crossfade_collector.sources.mock import MockSource
 from crossfade_collector.sources.port import (
@@ -37,7 +38,7 @@ class Broker:
     concurrency: int = 16
     round_seconds: float = 20.0
     mocks: MetricSource = field(default_factory=MockSource)
-    builtin: MetricSource | None = None
+    builtin: BuiltinSource | None = None
     """Where the metrics of provider `iter8` come from."""
     budgets: WeakValueDictionary[str, asyncio.Semaphore] = field(
         default_factory=WeakValueDictionary, repr=False
@@ -56,6 +57,30 @@ class Broker:
             )
         finally:
             await _ended([*tasks, *asked.values()])
+
+    async def beside(
+        self, questions: Sequence[Question], readings: Sequence[Reading]
+    ) -> tuple[Reading, ...]:
+        """The built-in metrics of versions that were measured and are not in versionInfo.
+
+        As upstream reports them. They decide nothing: where no version of the document has a
+        value, nothing was measured, whatever else was.
+        """
+        asked = {q.metric.key: q for q in questions if _is_builtin(q)}
+        if self.builtin is None or not asked or all(r.value is None for r in readings):
+            return ()
+        try:
+            measured = await self.builtin.versions(questions[0].uid)
+        except NoValue:
+            return ()
+        known = {question.version for question in questions}
+        others = [
+            replace(question, version=version)
+            for question in asked.values()
+            for version in measured
+            if version not in known
+        ]
+        return tuple(r for r in await self.read(others) if r.value is not None)
 
     async def close(self) -> None:
         """Close the connections to all back-ends, and to where secrets are."""
@@ -78,7 +103,7 @@ class Broker:
         # An empty list disables querying too: its presence says that the metric is made up.
         if spec.mock is not None:
             return await self.mocks.read(question)
-        if spec.provider == PROVIDER:
+        if _is_builtin(question):
             if self.builtin is None:
                 raise NoValue("empty-result", "no metrics/collect task has gathered this one")
             return await self.builtin.read(question)
@@ -118,6 +143,11 @@ class Broker:
         self.budgets[host] = budget
         async with budget:
             return await self.backends.answer(request)
+
+
+def _is_builtin(question: Question) -> bool:
+    spec = question.metric.spec
+    return spec.provider == PROVIDER and spec.mock is None
 
 
 def _absent(question: Question, reason: NoValue) -> Reading:

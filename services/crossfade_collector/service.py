@@ -165,6 +165,7 @@ class Collector:
         self, document: Document, progress: Progress, iteration: int, at: datetime, elapsed: int
     ) -> MetricSample:
         asked = _questions(document, progress.uid, iteration, at, elapsed)
+        readings = await self.queries.read(asked)
         return MetricSample(
             uid=progress.uid,
             revision=progress.revision,
@@ -173,7 +174,7 @@ class Collector:
             at=at,
             elapsed_seconds=elapsed,
             split=progress.split,
-            readings=await self.queries.read(asked),
+            readings=(*readings, *await self.queries.beside(asked, readings)),
         )
 
     async def _progress(self, uid: str) -> Progress:

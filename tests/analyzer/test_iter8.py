@@ -253,6 +253,18 @@ def test_a_run_without_any_value_ends_in_no_data():
     )
 
 
+def test_a_version_beside_the_document_is_told_and_weighs_nothing():
+    """As a load that `metrics/collect` sends to a version which is not in versionInfo."""
+    alone = judged(a_document(), lat={"b": 10.0, "c": 20.0}, ue=UE)
+    beside = judged(a_document(), lat={"b": 10.0, "c": 20.0, "shadow": 9e9}, ue=UE)
+    data = beside.analysis["aggregatedMetrics"]["data"]
+
+    assert data["lat"]["data"]["shadow"] == {"value": "9G"}
+    assert set(data["ue"]["data"]) == {"b", "c"}
+    del data["lat"]["data"]["shadow"]
+    assert beside == alone
+
+
 @st.composite
 def situations(draw):
     count = draw(st.integers(2, 6))

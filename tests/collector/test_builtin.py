@@ -3,13 +3,13 @@
 import numpy as np
 import orjson
 import pytest
-from tests.collector.builders import START
+from tests.collector.builders import START, a_document
 
-from crossfade.events import subjects
+from crossfade.events import StageChange, subjects
 from crossfade.resources.builtin import BUILTIN
 from crossfade.runtime.runs import Runs
 from crossfade.testing import MemoryStore
-from crossfade_collector import Broker
+from crossfade_collector import Broker, Collector
 from crossfade_collector.sources import builtin
 from crossfade_collector.sources.builtin import BuiltinSource, metrics_of
 from crossfade_collector.sources.port import Question
@@ -115,3 +115,39 @@ async def test_an_instant_is_computed_once():
     for name in ("error-rate", "mean-latency", "latency-99th-percentile"):
         await source.read(a_question(name))
     assert Counting.asked == before + 1
+
+
+async def readings_of(**histograms):
+    """What a collector reads of a run with v1 and v2 that has measured these versions."""
+    store = MemoryStore()
+    names = ["iter8-system/request-count", "iter8-system/error-rate"]
+    written = a_document().to_json()
+    written["experiment"]["spec"]["criteria"]["objectives"] = [
+        {"metric": name, "upperLimit": "10"} for name in names
+    ]
+    written["metrics"] = [BUILTIN[name].dump() for name in names]
+    await store.put(subjects.document_key("u", 1), orjson.dumps(written), 0)
+    state = {"histograms": histograms}
+    await store.put(subjects.state_key("u"), orjson.dumps(state), 0)
+    runs = Runs(store)
+    collector = Collector(runs, MemoryStore(), Broker(None, None, builtin=BuiltinSource(runs)))
+    trial = StageChange(uid="u", iteration=0, stage="Initializing", reason="TrialReading")
+    (sample,) = (await collector.follow(trial.about("ns", "exp"))).events
+    return [(r.metric.rpartition("/")[2], r.version, r.value) for r in sample.readings]
+
+
+async def test_versions_that_are_not_in_the_document_are_reported_as_upstream_does():
+    found = await readings_of(v1=gathered(), shadow=gathered(), idle=gathered([], {}))
+
+    assert [entry for entry in found if entry[1] not in ("v1", "v2")] == [
+        ("request-count", "shadow", 100.0),
+        ("request-count", "idle", 0.0),
+        ("error-rate", "shadow", 0.09),
+    ]
+
+
+async def test_where_no_version_of_the_document_was_measured_nothing_was():
+    found = await readings_of(shadow=gathered())
+
+    assert {version for _, version, _ in found} == {"v1", "v2"}
+    assert {value for _, _, value in found} == {None}

@@ -51,11 +51,14 @@ def _block(at: str, message: str | None, data: Any) -> dict[str, Any]:
 
 
 def _values(document: Document, sample: MetricSample) -> dict[str, Any]:
+    """By metric and version; built-in metrics have versions that are not in versionInfo, too."""
     names = [version.name for version in document.versions]
+    others = [(r.metric, r.version) for r in sample.readings if r.version not in names]
     found: dict[str, Any] = {}
     for ref in document.references:
         key = document.key(ref)
-        found[ref] = {"data": {name: _value(sample.value(name, key)) for name in names}}
+        told = [*names, *(version for metric, version in others if metric == key)]
+        found[ref] = {"data": {name: _value(sample.value(name, key)) for name in told}}
     return found
 
 

@@ -56,7 +56,9 @@ async def check(answer: str, spec: MetricSpec, at: datetime, *, probed: bool) ->
     if measured is None:
         raise NoValue("stale", f"{FIELD} gives {found!r}; right would be Unix time or RFC 3339")
     if (age := at.timestamp() - measured) > spec.max_age:
-        raise NoValue("stale", f"measured {round(age, 1):.12g} s ago; spec.maxAge is {spec.max_age} s")
+        raise NoValue(
+            "stale", f"measured {round(age, 1):.12g} s ago; spec.maxAge is {spec.max_age} s"
+        )
 
 
 def _written_lately(answer: str, max_age: int) -> None:

@@ -50,17 +50,24 @@ class BuiltinSource:
         except KeyError:
             raise NoValue("empty-result", f"nothing to compute {name} from") from None
 
+    async def versions(self, uid: str) -> tuple[str, ...]:
+        """Every version that was measured, in versionInfo or not. Raises NoValue."""
+        return tuple(await self._all(uid))
+
     async def _gathered(self, question: Question) -> Histogram:
-        try:
-            gathered = await self.runs.histograms(question.uid)
-        except CrossfadeError as error:
-            raise NoValue("unreachable", f"the run's histograms: {error}") from error
+        gathered = await self._all(question.uid)
         if question.version not in gathered:
             raise NoValue(
                 "empty-result", f"no metrics/collect task has gathered {question.version} yet"
             )
         found: Histogram = gathered[question.version]
         return found
+
+    async def _all(self, uid: str) -> Mapping[str, Any]:
+        try:
+            return await self.runs.histograms(uid)
+        except CrossfadeError as error:
+            raise NoValue("unreachable", f"the run's histograms: {error}") from error
 
 
 def metrics_of(gathered: Histogram) -> dict[str, float]:

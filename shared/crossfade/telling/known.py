@@ -215,6 +215,8 @@ def _(event: MetricSample, known: Known, at: datetime) -> dict[str, Any]:
     values: dict[str, dict[str, float]] = {}
     absent: dict[str, dict[str, str]] = {}
     for reading in event.readings:
+        if known.versions and reading.version not in known.versions:
+            continue  # measured beside the experiment, of no weight in it
         if reading.value is not None:
             values.setdefault(reading.metric, {})[reading.version] = reading.value
         else:

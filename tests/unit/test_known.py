@@ -1,0 +1,25 @@
+"""What readers of the log know of a run."""
+
+from datetime import UTC, datetime
+
+from crossfade.events import MetricSample, Reading
+from crossfade.telling import Known
+from crossfade.telling.known import learn
+
+AT = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
+
+
+def test_a_version_that_was_measured_beside_the_experiment_is_none_of_it():
+    readings = (
+        Reading(version="v1", metric="ns/m", value=1.0),
+        Reading(version="v2", metric="ns/m", absent="stale"),
+        Reading(version="shadow", metric="ns/m", value=9.0),
+    )
+    split = {"v1": 90, "v2": 10}
+    sample = MetricSample(
+        uid="u", iteration=1, of=3, at=AT, elapsed_seconds=10, split=split, readings=readings
+    )
+    known = learn(Known(uid="u", versions=("v1", "v2")), sample, AT)
+
+    assert known.values == {"ns/m": {"v1": 1.0}}
+    assert known.absent == {"ns/m": {"v2": "stale"}}
