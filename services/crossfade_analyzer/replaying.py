@@ -38,7 +38,8 @@ class Change:
         if self.alpha is not None:
             parts.append(f"α {self.alpha:g}")
         parts += [
-            f"{metric} {_sign(document, metric)} {limit}" for metric, limit in self.limits
+            f"{metric.rpartition('/')[2]} {_sign(document, metric)} {limit}"
+            for metric, limit in self.limits
         ]
         if self.min_effect is not None:
             parts.append(f"effect ≥ {self.min_effect}")

@@ -23,8 +23,10 @@ from crossfade.runtime.service import Commander, EventLog, Request, Subscription
 from crossfade.settings import ConsoleSettings
 from crossfade_console.api import Api
 from crossfade_console.metrics import ProjectedMetrics
+from crossfade_console.oidc import Provider, require_library
 from crossfade_console.projection import Projection
 from crossfade_console.sessions import Sessions
+from crossfade_console.signins import SignIns
 from crossfade_console.site import Site, guard
 from crossfade_console.whatifs import WhatIfs
 
@@ -58,6 +60,8 @@ class Console:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "projection", Projection(self.settings.history))
+        if self.settings.oidc_issuer:
+            require_library()
 
     @property
     def port(self) -> int:
@@ -124,7 +128,8 @@ class Console:
 
     def app(self) -> web.Application:
         """The web application."""
-        sessions = Sessions(self.settings.token)
+        provider = Provider(self.settings) if self.settings.oidc_issuer else None
+        sessions = Sessions(self.settings.token, provider is not None)
         api = Api(self.projection, self.log, self.commander, sessions, self.clock)
         site = Site(self.projection, sessions, self.clock, self.settings.grafana_url)
         keep = timedelta(minutes=self.settings.metrics_minutes)
@@ -136,7 +141,9 @@ class Console:
 
         app = web.Application(middlewares=[guard, self._patience], client_max_size=65_536)
         whatifs = WhatIfs(self.projection, self.commander)
-        app.add_routes([*site.routes(), *api.routes(), *whatifs.routes()])
+        signins = SignIns(sessions, site.page, provider, self.settings.url)
+        for part in (site, signins, api, whatifs):
+            app.add_routes(part.routes())
         app.router.add_get("/metrics", exposition)
         app.router.add_get("/readyz", self._readyz)
         return app

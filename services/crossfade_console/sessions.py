@@ -1,4 +1,4 @@
-"""Who may act: a token, once presented, becomes a cookie; a session's own word guards its posts."""
+"""Who may act: whoever signed in has a cookie, and a session's own word guards its posts."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ TRIES_SECONDS = 60.0
 
 @dataclass(frozen=True, slots=True)
 class Session:
-    """Somebody who presented the token; `csrf` must come with every post."""
+    """Somebody who signed in; `csrf` must come with every post."""
 
     who: str
     csrf: str
@@ -34,6 +34,8 @@ class Sessions:
     """All that are signed in; forgotten at a restart."""
 
     token: SecretStr | None
+    provider: bool = False
+    """Whether people may also come from an OIDC provider."""
     clock: Callable[[], float] = time.time
     _open: dict[str, Session] = field(default_factory=dict, init=False)
     _wrong: deque[float] = field(default_factory=deque, init=False)
@@ -41,13 +43,17 @@ class Sessions:
     @property
     def possible(self) -> bool:
         """Whether anybody can sign in at all."""
-        return self.token is not None
+        return self.token is not None or self.provider
 
     def sign_in(self, token: str, who: str) -> str | None:
         """The cookie of a new session, or None for a wrong token."""
         if not self._right(token):
             self._wrong.append(self.clock())
             return None
+        return self.open(who)
+
+    def open(self, who: str) -> str:
+        """The cookie of a new session for somebody who proved to be allowed."""
         self._tidy()
         cookie = secrets.token_urlsafe(32)
         until = self.clock() + LASTS_SECONDS

@@ -22,7 +22,7 @@ from markupsafe import Markup
 from crossfade.runtime.clock import Clock
 from crossfade_console.api import whole
 from crossfade_console.projection import Projection
-from crossfade_console.sessions import COOKIE, LASTS_SECONDS, Session, Sessions
+from crossfade_console.sessions import Session, Sessions
 from crossfade_console.views import row
 
 # plotly.js begins with an empty style element and fills it by rules; this is the hash of nothing.
@@ -64,9 +64,6 @@ class Site:
         return [
             web.get("/", self.experiments),
             web.get("/experiments/{namespace}/{name}", self.experiment),
-            web.get("/sign-in", self.ask_in),
-            web.post("/sign-in", self.sign_in),
-            web.post("/sign-out", self.sign_out),
             web.get("/static/{name}", self.static),
         ]
 
@@ -74,7 +71,7 @@ class Site:
         """The list."""
         rows = [row(run) for run in self.projection.latest()]
         data = orjson.dumps({"experiments": rows, "version": self.projection.version})
-        return self._page(request, "list.html", data=_block(data), count=len(rows))
+        return self.page(request, "list.html", data=_block(data), count=len(rows))
 
     async def experiment(self, request: web.Request) -> web.Response:
         """One experiment."""
@@ -84,56 +81,15 @@ class Site:
         )
         if run is None:
             title = f"{named['namespace']}/{named['name']}"
-            return self._page(request, "missing.html", 404, title=title)
+            return self.page(request, "missing.html", 404, title=title)
         view = orjson.loads(whole(run, self.clock))["view"]
-        return self._page(
+        return self.page(
             request,
             "run.html",
             data=_block(whole(run, self.clock)),
             view=view,
             plotly=has_plotly(),
         )
-
-    async def ask_in(self, request: web.Request) -> web.Response:
-        """The sign-in form."""
-        return self._page(request, "signin.html", wrong="", to=_inside(request.query.get("to")))
-
-    async def sign_in(self, request: web.Request) -> web.Response:
-        """Take the token, give a cookie."""
-        if self.sessions.hammered:
-            return self._page(
-                request,
-                "signin.html",
-                429,
-                wrong="Too many wrong tokens; wait a minute.",
-                to="/",
-            )
-        form = await request.post()
-        to = _inside(str(form.get("to", "/")))
-        cookie = self.sessions.sign_in(
-            str(form.get("token", "")), str(form.get("who", ""))[:80]
-        )
-        if cookie is None:
-            return self._page(
-                request, "signin.html", 403, wrong="That is not the token.", to=to
-            )
-        response = web.Response(status=303, headers={"Location": to})
-        response.set_cookie(
-            COOKIE,
-            cookie,
-            max_age=LASTS_SECONDS,
-            httponly=True,
-            samesite="Strict",
-            secure=request.secure or request.headers.get("X-Forwarded-Proto") == "https",
-        )
-        return response
-
-    async def sign_out(self, request: web.Request) -> web.Response:
-        """End the session."""
-        self.sessions.sign_out(request)
-        response = web.Response(status=303, headers={"Location": "/"})
-        response.del_cookie(COOKIE)
-        return response
 
     async def static(self, request: web.Request) -> web.StreamResponse:
         """A file of ours, or plotly.js out of its wheel."""
@@ -149,9 +105,10 @@ class Site:
             path, headers={"Content-Type": kind, "Cache-Control": "max-age=300"}
         )
 
-    def _page(
+    def page(
         self, request: web.Request, name: str, status: int = 200, **values: Any
     ) -> web.Response:
+        """A template filled, with what every page needs."""
         session: Session | None = self.sessions.of(request)
         text = self._pages.get_template(name).render(
             session=session,
@@ -201,9 +158,3 @@ def _block(data: bytes) -> Markup:
     """JSON that may stand in a page: nothing in it can end its element."""
     safe = data.replace(b"<", b"\\u003c").replace(b">", b"\\u003e").replace(b"&", b"\\u0026")
     return Markup(safe.decode())  # noqa: S704  escaped just above
-
-
-def _inside(path: str | None) -> str:
-    """A path of this site; anything else leads to the list."""
-    plain = path or "/"
-    return plain if plain.startswith("/") and plain[1:2] not in ("/", "\\") else "/"

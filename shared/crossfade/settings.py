@@ -11,9 +11,10 @@ import json
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Literal
+from typing import Literal, Self
+from urllib.parse import urlsplit
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from crossfade.errors import FieldError, Malformed
@@ -247,7 +248,24 @@ class ConsoleSettings(Section):
     port: int = Field(default=8080, ge=0, le=65535)
     """The port; 0 takes a free one, and says which."""
     token: SecretStr | None = None
-    """Whoever presents it may act; without one the console is read-only."""
+    """Whoever presents it may act; without a token or an OIDC issuer the console is read-only."""
+    url: str | None = None
+    """The console's address as people reach it; an OIDC provider sends them back to
+    `<url>/sign-in/callback`. Absent means the address of the request."""
+    oidc_issuer: str | None = None
+    """The issuer of an OpenID Connect provider at which people sign in; needs the extra `oidc`."""
+    oidc_client_id: str | None = None
+    """The console's client id at the provider."""
+    oidc_client_secret: SecretStr | None = None
+    """Its client secret; absent for a public client."""
+    oidc_scopes: str = "openid email profile"
+    """What is asked of the provider, separated by spaces; some want `groups` too."""
+    oidc_emails: tuple[str, ...] = ()
+    """Verified e-mail addresses that may act, `*@example.com` for all of a domain; JSON."""
+    oidc_groups: tuple[str, ...] = ()
+    """Groups that may act, by the claim below; JSON."""
+    oidc_groups_claim: str = "groups"
+    """The claim of the identity token that lists a person's groups."""
     history: int = Field(default=720, ge=30, le=10_000)
     """How many iterations of a run the page keeps; older ones are thinned out."""
     keep_days: float = Field(default=7, gt=0)
@@ -256,6 +274,30 @@ class ConsoleSettings(Section):
     """How long `/metrics` keeps a run's series after its end."""
     grafana_url: str | None = None
     """Grafana's address as people reach it, for links."""
+
+    @model_validator(mode="after")
+    def _oidc_is_whole(self) -> Self:
+        """An issuer alone would let in nobody, or everybody."""
+        if self.oidc_issuer is None:
+            return self
+        if not self.oidc_client_id:
+            raise ValueError("oidc_issuer is set without oidc_client_id")
+        if not (self.oidc_emails or self.oidc_groups):
+            raise ValueError(
+                "oidc_issuer is set without oidc_emails or oidc_groups that may act"
+            )
+        if not _safe(self.oidc_issuer):
+            raise ValueError("oidc_issuer: right is an https address")
+        if "openid" not in self.oidc_scopes.split():
+            raise ValueError("oidc_scopes: openid has to be one of them")
+        return self
+
+
+def _safe(address: str) -> bool:
+    """Whether an address may carry secrets: by https, or never leaving this machine."""
+    found = urlsplit(address)
+    inside = found.hostname in ("localhost", "127.0.0.1", "::1")
+    return found.scheme == "https" or (found.scheme == "http" and inside)
 
 
 class Settings(BaseSettings):
@@ -299,9 +341,14 @@ def load(environment: Mapping[str, str] | None = None) -> Settings:
         return Settings()
     except ValidationError as error:
         raise Malformed(
-            FieldError(variable(*map(str, e["loc"])), f"found {e['input']!r}: {e['msg']}")
+            FieldError(variable(*map(str, e["loc"])), _told(e["input"], e["msg"]))
             for e in error.errors(include_url=False)
         ) from error
+
+
+def _told(found: object, message: str) -> str:
+    """A mistake with what was found; never a whole section, which may hold secrets."""
+    return message if isinstance(found, dict) else f"found {found!r}: {message}"
 
 
 def variable(*path: str) -> str:
