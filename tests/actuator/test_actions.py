@@ -184,7 +184,7 @@ async def test_a_manifest_is_promoted_by_the_kubectl_of_the_wheel(server, tmp_pa
     manifest.write_text(
         "{apiVersion: v1, kind: ConfigMap, metadata: {name: won}, data: {by: iris-v2}}"
     )
-    kubeconfig = server.kubeconfig(tmp_path / "kubeconfig")
+    kubeconfig = server.kubeconfig(path=tmp_path / "kubeconfig")
     notes = Notes()
     runner = Runner(Processes(), 30.0, kubeconfig)
     task = a_task(task="common/promote-kubectl", **{"with": {"manifest": str(manifest)}})
@@ -192,7 +192,9 @@ async def test_a_manifest_is_promoted_by_the_kubectl_of_the_wheel(server, tmp_pa
         "finish", [task], replace(a_context(), namespace="default"), notes
     )
     assert result.ok, result.message
-    assert server.get("ConfigMap", "default", "won")["data"] == {"by": "iris-v2"}
+    async with server.client() as client:
+        answer = await client.request("GET", "/api/v1/namespaces/default/configmaps/won")
+    assert answer.body["data"] == {"by": "iris-v2"}
 
 
 def alive(pid: int) -> bool:

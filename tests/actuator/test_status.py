@@ -111,18 +111,19 @@ def writer(cluster):
     return StatusWriter(cluster, Documents(), lambda: AT, "one")
 
 
-def events(listed):
-    return sorted(event["reason"] for event in listed["items"])
+async def events(cluster, uid):
+    listed = await cluster.api.call("GET", "/apis/events.k8s.io/v1/namespaces/default/events")
+    about = [e for e in listed["items"] if e["regarding"]["uid"] == uid]
+    return sorted(about, key=lambda e: int(e["metadata"]["resourceVersion"]))
 
 
-async def test_a_status_is_written_and_its_change_told_once(server, cluster, writer, made):
+async def test_a_status_is_written_and_its_change_told_once(cluster, writer, made):
     await writer.show(a_state(made))
     await writer.show(a_state(made))
-    stored = server.get("Experiment", "default", "exp")
+    stored = await cluster.get_experiment("default", "exp")
     assert stored["status"]["stage"] == "Running"
     assert stored["metadata"]["generation"] == 1
-    path = "/apis/events.k8s.io/v1/namespaces/default/events"
-    assert events(await cluster.api.call("GET", path)) == ["IterationUpdate"]
+    assert [e["reason"] for e in await events(cluster, made)] == ["IterationUpdate"]
 
 
 async def test_two_changes_of_one_condition_are_told_in_their_order(cluster, writer, made):
@@ -131,12 +132,11 @@ async def test_two_changes_of_one_condition_are_told_in_their_order(cluster, wri
         twice = twice.marked("Completed", False, "IterationUpdate", text, AT.timestamp())
     await writer.show(twice)
 
-    listed = await cluster.api.call("GET", "/apis/events.k8s.io/v1/namespaces/default/events")
-    items = sorted(listed["items"], key=lambda e: int(e["metadata"]["resourceVersion"]))
-    assert [e["note"] for e in items] == ["Completed Iteration 4", "Completed Loop 1"]
+    told = await events(cluster, made)
+    assert [e["note"] for e in told] == ["Completed Iteration 4", "Completed Loop 1"]
 
 
-async def test_a_new_run_of_the_name_is_never_written_over(server, writer, made):
+async def test_a_new_run_of_the_name_is_never_written_over(server, cluster, writer, made):
     await server.delete("Experiment", "default", "exp")
     with pytest.raises(NotFound):
         await writer.show(a_state(made))
@@ -144,7 +144,7 @@ async def test_a_new_run_of_the_name_is_never_written_over(server, writer, made)
     await server.apply(found | {"metadata": {"name": "exp", "namespace": "default"}})
     with pytest.raises(NotFound, match="another one by now"):
         await writer.show(a_state(made))
-    assert "status" not in server.get("Experiment", "default", "exp")
+    assert "status" not in await cluster.get_experiment("default", "exp")
 
 
 async def test_what_lint_finds_is_an_event_of_its_own_said_once_before_the_start(cluster, made):
@@ -157,8 +157,8 @@ async def test_what_lint_finds_is_an_event_of_its_own_said_once_before_the_start
         await StatusWriter(cluster, Linted(), lambda: AT, reporter).show(early)
     await StatusWriter(cluster, Linted(), lambda: AT, "three").show(a_state(made, marks=()))
 
-    listed = await cluster.api.call("GET", "/apis/events.k8s.io/v1/namespaces/default/events")
-    said = sorted((e["type"], e["reason"], e["note"]) for e in listed["items"])
+    told = await events(cluster, made)
+    said = sorted((e["type"], e["reason"], e["note"]) for e in told)
     assert said == [
         (
             "Warning",

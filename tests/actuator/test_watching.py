@@ -111,6 +111,7 @@ async def test_a_run_that_is_over_is_not_begun_again_by_a_new_watcher(server, cl
     assert [body["metadata"]["name"] for _, body in queue.kept.values()] == ["other"]
 
 
+@pytest.mark.parametrize("plane", ["emulator"], indirect=True)
 async def test_what_happens_while_the_api_is_away_is_seen_after_it(server, queue, watchers):
     await server.apply(an_experiment())
     await queue.holds(1)
