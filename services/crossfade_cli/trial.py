@@ -15,17 +15,15 @@ async def trial(document: Document, settings: Settings) -> tuple[Reading, ...]:
     """A reading of every metric for every version; what fails is a reading with its reason."""
     from crossfade_actuator.api import configured
     from crossfade_collector.broker import Broker
-    from crossfade_collector.composing import secret_source
-    from crossfade_collector.secrets import KeptSecrets
+    from crossfade_collector.composing import asking, secret_source
     from crossfade_collector.sources.http import HttpBackends
     from crossfade_collector.sources.port import Question
-    from crossfade_collector.sources.requests import Requests
     from crossfade_collector.templates import values
 
     own, at = settings.collector, datetime.now(UTC)
     cluster = settings.cluster if configured(settings.cluster) else None
     broker = Broker(
-        requests=Requests(KeptSecrets(secret_source(own, cluster)), own.secrets_namespace),
+        requests=asking(secret_source(own, cluster), own),
         backends=HttpBackends(own.timeout_seconds, own.connect_to),
         concurrency=own.concurrency,
         round_seconds=own.round_seconds,

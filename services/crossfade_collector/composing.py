@@ -18,6 +18,7 @@ from crossfade_collector.secrets import (
 from crossfade_collector.service import Collector
 from crossfade_collector.sources.builtin import BuiltinSource
 from crossfade_collector.sources.http import HttpBackends
+from crossfade_collector.sources.identities import Identities
 from crossfade_collector.sources.requests import Requests
 
 
@@ -30,13 +31,19 @@ def compose(
     """A collector; `cluster` is None where there is no cluster to read Secrets from."""
     source = secret_source(settings, cluster)
     queries = Broker(
-        requests=Requests(KeptSecrets(source), settings.secrets_namespace),
+        requests=asking(source, settings),
         backends=HttpBackends(settings.timeout_seconds, settings.connect_to),
         concurrency=settings.concurrency,
         round_seconds=settings.round_seconds,
         builtin=BuiltinSource(runs),
     )
     return Collector(runs, state, queries)
+
+
+def asking(source: SecretSource, settings: CollectorSettings) -> Requests:
+    """What makes requests of Metrics, with their Secrets and credentials."""
+    identities = Identities(settings.timeout_seconds)
+    return Requests(KeptSecrets(source), settings.secrets_namespace, identities)
 
 
 def secret_source(settings: CollectorSettings, cluster: ClusterSettings | None) -> SecretSource:

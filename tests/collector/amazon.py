@@ -81,7 +81,7 @@ class CloudWatch:
         if request.headers.get("X-Amz-Security-Token") != self.token:
             return failure("UnrecognizedClientException", "the security token is invalid")
         self.scopes.append("/".join(told["Credential"].split("/")[2:]))
-        if request.headers["X-Amz-Target"] == "GraniteServiceVersion20100801.GetMetricData":
+        if request.headers.get("X-Amz-Target") == "GraniteServiceVersion20100801.GetMetricData":
             found = ParamValidator().validate(json.loads(text), MODEL.input_shape)
             self.problems.append(found.generate_report())
         said = self.says.pop(0) if len(self.says) > 1 else self.says[0]

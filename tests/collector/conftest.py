@@ -18,6 +18,7 @@ from crossfade.testing import MemoryStore
 from crossfade_collector import Broker, Collector
 from crossfade_collector.secrets import DirectorySecrets, KeptSecrets
 from crossfade_collector.sources.http import HttpBackends
+from crossfade_collector.sources.identities import Identities
 from crossfade_collector.sources.requests import Requests
 
 
@@ -96,7 +97,8 @@ async def a_broker(secrets):
     made = []
 
     def make(timeout=1.0, connect_to=None, **settings):
-        requests = Requests(KeptSecrets(DirectorySecrets(secrets.directory)), "own")
+        kept = KeptSecrets(DirectorySecrets(secrets.directory))
+        requests = Requests(kept, "own", Identities(timeout))
         broker = Broker(requests, HttpBackends(timeout, connect_to or {}), **settings)
         made.append(broker)
         return broker

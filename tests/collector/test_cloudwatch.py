@@ -3,16 +3,22 @@
 import asyncio
 import json
 import logging
+import sys
 from datetime import UTC, datetime, timedelta
 
 import pytest
 from aiohttp import web
+from hypothesis import given
+from hypothesis import strategies as st
 from tests.collector.amazon import ACCESS, SECRET, TOKEN, CloudWatch, answer, failure, result
-from tests.collector.builders import a_metric, vector
+from tests.collector.builders import FIRST, a_metric, vector
 from tests.collector.test_readings import first, questions
 
 from crossfade.events import fatal
+from crossfade_collector.sources import cloudwatch as cloudwatch_says_no
+from crossfade_collector.sources import google_monitoring as google_says_no
 from crossfade_collector.sources.aws_identity import region_in
+from crossfade_collector.sources.port import NoValue
 
 BODY = json.dumps({
     "StartTime": "${startEpoch}", "EndTime": "${nowEpoch}",
@@ -24,6 +30,15 @@ BODY = json.dumps({
 SUM = "[.MetricDataResults[0].Values[]] | add"
 REGION = {"region": "eu-west-1"}
 KEYS = {"accessKeyId": ACCESS, "secretAccessKey": SECRET}
+
+WORDS = st.sampled_from([
+    "MetricDataResults", "StatusCode", "Messages", "Code", "Id", "NextToken", "__type", "error",
+    "message", "status", "executionErrors", "nextPageToken", "timeSeries", "PartialData",
+])  # fmt: skip
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | WORDS,
+    lambda held: st.lists(held, max_size=3) | st.dictionaries(WORDS, held, max_size=4),
+)
 
 
 def signed(backend, **spec):
@@ -248,6 +263,34 @@ class TestTheChain:
 
         assert (reading.value, len(backend.asked)) == (3.0, 2)
 
+    async def test_an_instance_has_the_keys_of_its_role(
+        self, a_broker, backend, start_backend, no_ambient_keys
+    ):
+        """IMDSv2: a session by PUT, the name of the role, its keys."""
+        imds, path = await start_backend(), "/latest/meta-data/iam/security-credentials/"
+        until = (datetime.now(UTC) + timedelta(hours=1)).strftime("%Y-%m-%dT%H:%M:%SZ")
+        keys = {"Code": "Success", "AccessKeyId": ACCESS, "SecretAccessKey": SECRET,
+                "Token": TOKEN, "Expiration": until}  # fmt: skip
+
+        def say(request):
+            if request.method == "PUT":
+                return web.Response(text="session")
+            if request.headers.get("x-aws-ec2-metadata-token") != "session":
+                return web.Response(status=401)
+            if request.path == path:
+                return web.Response(text="reader")
+            known = request.path == path + "reader"
+            return web.json_response(keys) if known else web.Response(status=404)
+
+        imds.say = say
+        no_ambient_keys.delenv("AWS_EC2_METADATA_DISABLED")
+        no_ambient_keys.setenv("AWS_EC2_METADATA_SERVICE_ENDPOINT", imds.url + "/")
+        no_ambient_keys.setenv("AWS_DEFAULT_REGION", "eu-west-1")
+        CloudWatch(backend, token=TOKEN)
+        reading = await first(a_broker(), signed(backend, secret=None))
+
+        assert (reading.value, reading.detail) == (1.0, None)
+
     async def test_a_metadata_server_that_hangs_is_a_timeout_and_stops_nobody(
         self, a_broker, backend, start_backend, no_ambient_keys
     ):
@@ -281,6 +324,16 @@ async def test_an_answer_or_a_log_never_shows_a_key(
     assert TOKEN[:-2] not in shown
 
 
+async def test_without_the_library_the_extra_is_named(
+    a_broker, backend, cloudwatch, monkeypatch
+):
+    monkeypatch.setitem(sys.modules, "botocore", None)
+    reading = await first(a_broker(), signed(backend))
+
+    assert (reading.absent, backend.asked) == ("unauthorized", [])
+    assert "crossfade[cloudwatch]" in reading.detail
+
+
 async def test_a_cloudwatch_behind_somebody_elses_door_is_left_as_it_was(a_broker, backend):
     backend.answers({"v": 4})
     metric = a_metric(
@@ -289,6 +342,24 @@ async def test_a_cloudwatch_behind_somebody_elses_door_is_left_as_it_was(a_broke
 
     assert (await first(a_broker(), metric)).value == 4.0
     assert (backend.asked[0].method, backend.asked[0].path) == ("GET", "/proxy")
+
+
+@pytest.mark.parametrize("refusal", [cloudwatch_says_no.refusal, google_says_no.refusal])
+@given(status=st.sampled_from([200, 400, 403, 503]), said=JSON)
+def test_whatever_json_comes_saying_no_breaks_nothing(refusal, status, said):
+    found = refusal(status, json.dumps(said), None)
+
+    assert found is None or isinstance(found, NoValue)
+
+
+async def test_amazons_own_prometheus_is_asked_again_when_busy(a_broker, backend, secrets):
+    secrets("ns/aws", **KEYS, **REGION)
+    cloudwatch = CloudWatch(backend)
+    cloudwatch.says = [web.Response(status=429), vector(2.5)]
+    metric = signed(backend, provider="prometheus", body=None, jqExpression=FIRST,
+                    params=[{"name": "query", "value": "up"}])  # fmt: skip
+
+    assert (await first(a_broker(timeout=3), metric)).value == 2.5
 
 
 async def test_amazons_own_prometheus_is_signed_too(a_broker, backend, secrets):

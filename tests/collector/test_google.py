@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import sys
 
 import pytest
 from aiohttp import web
@@ -226,6 +227,12 @@ class TestWithoutAToken:
         assert (reading.absent, tokens.given) == ("unauthorized", [])
         assert "spec.urlTemplate" in reading.detail
 
+    async def test_a_token_goes_to_nobody_unknown(self, reaching, tokens, api):
+        reading = await first(reaching(), asked(tls={"insecureSkipVerify": True}))
+
+        assert (reading.absent, tokens.given) == ("unauthorized", [])
+        assert "spec.tls.insecureSkipVerify" in reading.detail
+
 
 class TestWhatTheMachineHas:
     async def test_a_file_that_the_environment_names(
@@ -280,6 +287,14 @@ def metadata(monkeypatch, tmp_path):
         monkeypatch.delenv("GOOGLE_APPLICATION_CREDENTIALS", raising=False)
 
     return aim
+
+
+async def test_without_the_library_the_extra_is_named(reaching, api, monkeypatch):
+    monkeypatch.setitem(sys.modules, "google.auth.exceptions", None)
+    reading = await first(reaching(), asked())
+
+    assert (reading.absent, api.backend.asked) == ("unauthorized", [])
+    assert "crossfade[google]" in reading.detail
 
 
 async def test_an_answer_or_a_log_never_shows_a_token_or_a_key(reaching, api, tokens, caplog):

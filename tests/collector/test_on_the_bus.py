@@ -6,7 +6,8 @@ from itertools import pairwise
 
 import orjson
 import pytest
-from tests.collector.builders import a_document, a_metric
+from aiohttp import web
+from tests.collector.builders import a_document, a_metric, asking
 
 from crossfade.events import StageChange, WeightChange, subjects
 from crossfade.runtime.bootstrap import bootstrap
@@ -40,10 +41,10 @@ async def a_client(settings, name="test"):
 
 
 @asynccontextmanager
-async def a_replica(settings, reading):
+async def a_replica(settings, reading, **own):
     runs = Runs(NatsStore(reading, subjects.RUNS))
     state = NatsStore(reading, subjects.STATE)
-    bus = Bus(compose(runs, state, CollectorSettings()), connection(settings, "collector"))
+    bus = Bus(compose(runs, state, CollectorSettings(**own)), connection(settings, "collector"))
     await bus.start()
     try:
         yield bus
@@ -89,3 +90,38 @@ async def test_a_run_is_sampled_at_each_interval_and_then_the_clock_stops(settin
     gaps = [(b.at - a.at).total_seconds() for a, b in pairwise(found[1:])]
     assert gaps == pytest.approx([1.0, 1.0], abs=0.3)
     assert orjson.loads(entry.value)["iteration"] == 3
+
+
+async def test_no_secret_gets_onto_the_bus_whatever_a_back_end_says(
+    settings, backend, secrets, caplog
+):
+    """A back-end that says back who asked, in an error that goes into the reading."""
+    hidden = {
+        "token": "t0ken/of+mine=",
+        "secretAccessKey": "hidden+key/of=aws",
+        "sessionToken": "session/token==",
+    }
+    secrets("ns/keys", **hidden, accessKeyId="AKIDEXAMPLE", region="eu-west-1")
+    told = ("X-Amz-Security-Token", "Authorization")
+    backend.say = lambda r: web.json_response([r.headers.get(n) for n in told], status=500)
+    bearer = [{"name": "Authorization", "value": "Bearer ${token}"}]
+    plain = asking(
+        backend, "plain", authType="Bearer", secret="ns/keys", headerTemplates=bearer
+    )
+    signed = asking(backend, "signed", authType="SigV4", secret="ns/keys", body="{}",
+                    provider="cloudwatch", path="/")  # fmt: skip
+    caplog.set_level("DEBUG")
+    async with a_client(settings) as client:
+        runs = NatsStore(client, subjects.RUNS)
+        body = orjson.dumps(a_document(plain, signed).to_json())
+        await runs.put(subjects.document_key("u", 1), body, 0)
+        async with a_replica(settings, client, secrets_directory=secrets.directory):
+            change = StageChange(uid="u", stage="Initializing", reason="TrialReading")
+            await NatsPublisher(client, "test").say(change.about("ns", "exp"))
+            await until_there_are(client, 1)
+        (sample,) = await samples(client)
+    said = sample.model_dump_json() + caplog.text
+
+    assert [r.absent for r in sample.readings] == ["http-status"] * 4
+    assert all("***" in r.detail for r in sample.readings)
+    assert [key for key, text in hidden.items() if text in said] == []

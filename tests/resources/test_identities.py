@@ -48,6 +48,7 @@ def told(**spec):
         (GOOGLE | {"urlTemplate": "http://monitoring.googleapis.com"}, "spec.urlTemplate", "https"),
         (GOOGLE | {"urlTemplate": "https://googleapis.com.x.y"}, "spec.urlTemplate", "https"),
         (GOOGLE | {"urlTemplate": None}, "spec.urlTemplate", "found nothing"),
+        (GOOGLE | {"tls": {"insecureSkipVerify": True}}, "spec.tls.insecureSkipVerify", "false"),
         ({"maxAge": 30}, "spec.timestampExpression", "maxAge 30 takes one"),
         ({"maxAge": 30, "provider": "graphite"}, "spec.timestampExpression", "is missing"),
     ],

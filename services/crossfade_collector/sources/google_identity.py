@@ -14,12 +14,12 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
 
+from crossfade.resources.identities import GOOGLE_HOSTS as HOSTS
 from crossfade_collector.sources.blocking import Kept
 from crossfade_collector.sources.masking import to_mask
 from crossfade_collector.sources.port import NoValue, Request
 
 SCOPE = "https://www.googleapis.com/auth/monitoring.read"
-HOSTS = ".googleapis.com"
 KEY = "serviceAccount"
 """The key of the Secret that holds a service account's JSON."""
 LIBRARY_MISSING = (
@@ -36,6 +36,9 @@ class GoogleIdentity:
     async def signed(self, request: Request) -> Request:
         """The request with its bearer token. Raises NoValue, also for a host of somebody else."""
         host = request.url.host or ""
+        if request.insecure:
+            right = "right would be false: the token would go to whoever answers"
+            raise NoValue("unauthorized", f"spec.tls.insecureSkipVerify: found true; {right}")
         if request.url.scheme != "https" or not host.endswith(HOSTS):
             found = f"spec.urlTemplate: found {request.url.origin()}"
             right = f"right would be https and a host that ends in {HOSTS}"

@@ -11,12 +11,13 @@ from yarl import URL
 from crossfade_collector.sources import cloudwatch, google_monitoring
 from crossfade_collector.sources.connections import open_session, tls
 from crossfade_collector.sources.patience import patiently
-from crossfade_collector.sources.port import NoValue, Request
+from crossfade_collector.sources.port import NoValue, Request, Throttled
 
 LARGEST_ANSWER = 4 << 20
 MOST_REDIRECTS = 5
 EXCERPT = 200
 REDIRECTS = (301, 302, 303, 307, 308)
+BUSY = (429, 503)
 DIALECTS = {"cloudwatch": cloudwatch.refusal, "google": google_monitoring.refusal}
 """Providers whose answers say no in a way of their own."""
 
@@ -108,6 +109,8 @@ def _judged(status: int, text: str, request: Request, after: float | None) -> st
     if 200 <= status < 300:
         return text
     excerpt = f"HTTP {status}: {request.masked(text)[:EXCERPT]}"
+    if request.identity is not None and status in BUSY:
+        raise Throttled(excerpt, after)
     raise NoValue("unauthorized" if status in (401, 403) else "http-status", excerpt)
 
 

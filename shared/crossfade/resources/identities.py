@@ -59,6 +59,9 @@ def _unsigned(spec: MetricSpec, at: str) -> Iterator[FieldError]:
 
 def _elsewhere(spec: MetricSpec, at: str) -> Iterator[FieldError]:
     """Tokens of Google go to Google; a template is looked at when it is filled."""
+    if spec.tls and spec.tls.insecure_skip_verify:
+        right = "with authType Google right would be false: a token goes to nobody unknown"
+        yield FieldError(f"{at}.tls.insecureSkipVerify", f"found true; {right}")
     written = spec.url_template or ""
     if "$" in written:
         return
