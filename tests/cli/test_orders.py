@@ -99,7 +99,7 @@ async def test_a_second_start_of_other_things_is_refused_until_an_abort(crossfad
 async def test_without_an_actuator_a_start_says_who_is_missing(crossfade, settings):
     result = await crossfade("start", "-f", "-", stdin=draft())
     assert result.exit_code == 1
-    assert result.stderr.endswith("is an actuator running?\n")
+    assert result.stderr.endswith("is the service behind it running?\n")
 
 
 async def test_a_wait_that_takes_too_long_says_where_the_run_stands(crossfade, settings):

@@ -83,6 +83,18 @@ def a_run(**changes):
             "(error rate: 208 of 299 requests), 60 → 70 %",
         ),
         (
+            {"policy": "assured", "reward": "", "evidence": (
+                {"candidate": "new", "metric": "m/error-rate", "role": "objective",
+                 "upper": 0.01, "proved": False, "n": 400, "nMore": 0},)},
+            "7/15: 0 of 1 limits proved (enough is seen; decided at the end), 60 → 70 %",
+        ),
+        (
+            {"policy": "assured", "reward": "", "evidence": (
+                {"candidate": "new", "metric": "m/error-rate", "role": "objective",
+                 "upper": 0.01, "proved": False, "n": 400, "nMore": None},)},
+            "7/15: 0 of 1 limits proved so far, 60 → 70 %",
+        ),
+        (
             {"versions": ("a", "b", "c"), "winner": "c", "reward": "",
              "objectives": (), "in_force": {"a": 80, "b": 10, "c": 10},
              "asked": {"a": 70, "b": 10, "c": 20}},

@@ -18,7 +18,7 @@ class ObjectiveState:
 
     `proved` and `not-yet` are said by a policy with evidence, `held` by the latest value alone.
     `have` and `need` are the requests (`per`: or seconds, or intervals) seen and wanted for a
-    proof, where that is known.
+    proof, where that is known; `enough`: nothing more is wanted, a proof only waits for its look.
     """
 
     metric: str
@@ -32,6 +32,7 @@ class ObjectiveState:
     have: float | None = None
     need: float | None = None
     per: str = "requests"
+    enough: bool = False
     low: float | None = None
     high: float | None = None
     claim: Mapping[str, Any] | None = None
@@ -117,6 +118,7 @@ def _state(known: Known, limit: Limit, version: str) -> ObjectiveState:
         have=have,
         need=have + more if have is not None and more else None,
         per=str(claim.get("per") or "requests") if claim else "requests",
+        enough=more == 0,
         low=field(claim, "low") if claim else None,
         high=field(claim, "high") if claim else None,
         claim=claim,

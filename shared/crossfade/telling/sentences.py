@@ -120,7 +120,8 @@ def _slowest(waiting: list[ObjectiveState]) -> str:
     """How far the slowest proof is, where it is known how many requests it needs."""
     counted = [(s.have / s.need, s) for s in waiting if s.have is not None and s.need]
     if not counted:
-        return " so far"
+        enough = all(s.enough for s in waiting)
+        return " (enough is seen; decided at the end)" if enough else " so far"
     _, slowest = min(counted, key=lambda pair: pair[0])
     return f" ({spoken(slowest.metric)}: {slowest.progress})"
 

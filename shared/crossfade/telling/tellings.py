@@ -106,6 +106,8 @@ def _ending(known: Known) -> Telling:
 
 
 def _assessment(event: Assessment, known: Known) -> Telling | None:
+    if event.iteration < known.iteration:
+        return None  # it came late; what is known is of a later look
     if event.split and event.split != known.in_force and not event.final:
         return None  # the weight change that follows says it all in one sentence
     return Telling("decided" if event.final else "progress", Urgency.PROGRESS, iteration(known))
@@ -117,6 +119,8 @@ def _weights(event: WeightChange, known: Known) -> Telling | None:
     if event.asked and event.asked != event.observed:
         told = f"asked for {split(event.asked)}, but {split(event.observed)} is in force"
         return Telling("trouble", Urgency.TROUBLE, told)
+    if event.cause == "assessment" and event.iteration < known.iteration:
+        return None  # it came late, as after a crash; the later look says where things stand
     if event.cause == "assessment":
         return Telling("weights", Urgency.PROGRESS, iteration(known))
     word = "all traffic moved back" if event.cause == "rollback" else "traffic moved"
