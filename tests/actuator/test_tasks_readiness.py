@@ -108,9 +108,12 @@ async def test_every_object_has_to_fulfil_its_condition_in_the_same_look(server,
 
 
 async def test_a_condition_of_an_older_generation_does_not_count(server, cluster):
-    await server.apply(a_deployment("one"))
-    await available(server, "one", observedGeneration=0)
-    ref = {"kind": "deployment", "name": "one", "waitFor": "condition=Available"}
+    await server.apply(a_deployment("older"))
+    await available(server, "older", observedGeneration=1)
+    edited = a_deployment("older")
+    edited["spec"]["replicas"] = 3
+    await server.apply(edited)
+    ref = {"kind": "deployment", "name": "older", "waitFor": "condition=Available"}
     result, _ = await ready(cluster, readiness(ref, numRetries=0))
     assert "condition available is out of date, not true" in result.message
 
