@@ -75,11 +75,12 @@ class CloudWatch:
 
     async def serve(self, request):
         text = self.backend.texts[-1]
-        told, wanted = recomputed(request, text, self.secret, self.token)
+        token = request.headers.get("X-Amz-Security-Token")
+        told, wanted = recomputed(request, text, self.secret, token)
         if told["Signature"] != wanted:
             return failure("InvalidSignatureException", "does not match", 403)
-        if request.headers.get("X-Amz-Security-Token") != self.token:
-            return failure("UnrecognizedClientException", "the security token is invalid")
+        if token != self.token:
+            return failure("ExpiredTokenException", "the security token is expired", 403)
         self.scopes.append("/".join(told["Credential"].split("/")[2:]))
         if request.headers.get("X-Amz-Target") == "GraniteServiceVersion20100801.GetMetricData":
             found = ParamValidator().validate(json.loads(text), MODEL.input_shape)

@@ -249,19 +249,21 @@ class TestTheChain:
     ):
         """A container's keys, as ECS and EKS Pod Identity hand them out."""
         metadata = await start_backend()
+        until = (datetime.now(UTC) + timedelta(hours=1)).isoformat()
         metadata.say = lambda _: web.json_response({
-            "AccessKeyId": ACCESS, "SecretAccessKey": SECRET, "Token": TOKEN,
-            "Expiration": (datetime.now(UTC) + timedelta(hours=1)).isoformat(),
+            "AccessKeyId": ACCESS, "SecretAccessKey": SECRET, "Expiration": until,
+            "Token": f"token-number-{len(metadata.asked)}",
         })  # fmt: skip
         no_ambient_keys.setenv("AWS_CONTAINER_CREDENTIALS_FULL_URI", f"{metadata.url}/keys")
         no_ambient_keys.setenv("AWS_DEFAULT_REGION", "eu-west-1")
-        cloudwatch = CloudWatch(backend, token=TOKEN)
-        cloudwatch.says = [failure("ExpiredTokenException"), answer(result(3.0))]
-        reading = await first(
-            a_broker(), signed(backend, secret=None, body=BODY.replace("$name", "v"))
-        )
+        cloudwatch = CloudWatch(backend, token="token-number-1")
+        broker = a_broker()
+        before = await broker.read(questions(signed(backend, secret=None)))
+        cloudwatch.token = "token-number-2"
+        after = await broker.read(questions(signed(backend, secret=None)))
 
-        assert (reading.value, len(backend.asked)) == (3.0, 2)
+        assert [(r.value, r.detail) for r in (*before, *after)] == [(1.0, None)] * 4
+        assert len(metadata.asked) == 2
 
     async def test_an_instance_has_the_keys_of_its_role(
         self, a_broker, backend, start_backend, no_ambient_keys

@@ -62,11 +62,15 @@ class AwsIdentity:
             raise NoValue("unauthorized", f"{found}; {right}")
         return _signed(request, keys, self.service, region)
 
-    def renew(self) -> bool:
+    def renew(self, refused: Request) -> bool:
         """Whether the chain may have fresher keys; those of a Secret are as they are."""
-        if self.keys is None:
+        chain = self.chain.call
+        if self.keys is not None or not isinstance(chain, Chain):
+            return False
+        if dict(refused.headers).get("X-Amz-Security-Token") == chain.token:
+            chain.again = True
             self.chain.forget()
-        return self.keys is None
+        return True
 
 
 def region_in(host: str | None) -> str | None:
@@ -141,6 +145,10 @@ class Chain:
 
     timeout_seconds: float
     session: Any = field(default=None, repr=False)
+    token: str | None = field(default=None, repr=False)
+    """The session token that was given last."""
+    again: bool = False
+    """Look everywhere anew the next time, whatever date the keys have."""
 
     def __call__(self) -> Keys:
         """The keys of this moment. Raises NoValue."""
@@ -156,6 +164,8 @@ class Chain:
             raise NoValue("timeout" if late else "unauthorized", reason) from error
 
     def _found(self) -> Keys:
+        if self.again:
+            self.session, self.again = None, False
         session = self.session = self.session or self._opened()
         credentials = session.get_credentials()
         if credentials is None:
@@ -165,6 +175,7 @@ class Chain:
                 "unauthorized", f"no credentials of AWS in {looked}, nor a spec.secret"
             )
         now = credentials.get_frozen_credentials()
+        self.token = now.token
         region = session.get_config_variable("region")
         return Keys(now.access_key, now.secret_key, now.token, region)
 

@@ -49,12 +49,14 @@ class GoogleIdentity:
         hidden = request.secrets | to_mask((token,), {})
         return replace(request, headers=(*kept, bearer), secrets=hidden)
 
-    def renew(self) -> bool:
+    def renew(self, refused: Request) -> bool:
         """A token that was taken back is replaced by the next one."""
         account = self.tokens.call
-        if isinstance(account, Account):
-            account.renew()
-        self.tokens.forget()
+        if not isinstance(account, Account):
+            return False
+        if dict(refused.headers).get("Authorization") == f"Bearer {account.token}":
+            account.again = True
+            self.tokens.forget()
         return True
 
 
@@ -68,7 +70,10 @@ class Account:
     timeout_seconds: float
     key: str | None = field(default=None, repr=False)
     credentials: Any = field(default=None, repr=False)
+    token: str | None = field(default=None, repr=False)
+    """The one that was given last."""
     again: bool = False
+    """Fetch a new one the next time, whatever date this one has."""
 
     def __call__(self) -> str:
         """A token that is good for some minutes. Raises NoValue."""
@@ -86,10 +91,6 @@ class Account:
             reason = f"{where}: {type(error).__name__}: {error}"
             raise NoValue("timeout" if late else "unauthorized", reason) from error
 
-    def renew(self) -> None:
-        """Fetch a new token the next time, whatever the old one's date says."""
-        self.again = True
-
     def _token(self) -> str:
         # At debug level they write requests and answers.
         for name in ("google", "urllib3"):
@@ -104,7 +105,8 @@ class Account:
             if self.again or not self.credentials.valid:
                 self.credentials.refresh(send)
                 self.again = False
-        return str(self.credentials.token)
+        self.token = str(self.credentials.token)
+        return self.token
 
     def _found(self, send: Any) -> Any:
         import google.auth

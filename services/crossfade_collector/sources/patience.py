@@ -39,7 +39,7 @@ async def patiently(
                     raise _masked(busy, signed) from busy
                 await asyncio.sleep(pause)
             except Expired as old:
-                if renewed or not identity.renew():
+                if renewed or not identity.renew(signed):
                     raise _masked(old, signed) from old
                 renewed = True
             except NoValue as reason:

@@ -88,8 +88,11 @@ class Identity(Protocol):
         """The request with its proof, which is masked too. Raises NoValue."""
         ...
 
-    def renew(self) -> bool:
-        """Whether there may be fresher credentials; the next request is signed with those."""
+    def renew(self, refused: Request) -> bool:
+        """Whether there may be fresher credentials; the next request is signed with those.
+
+        Of many that were refused at once, the first one has them fetched.
+        """
         ...
 
 
