@@ -67,7 +67,8 @@ class Browser:
             "Runtime.evaluate", expression=expression, awaitPromise=True, returnByValue=True
         )
         assert "exceptionDetails" not in answer, answer["exceptionDetails"]
-        return answer["result"].get("value")
+        # The page that was asked may go away meanwhile: then there is no value.
+        return answer.get("result", {}).get("value")
 
     async def until(self, expression, seconds=10):
         """Wait until an expression is true in the page; the seconds that it took."""

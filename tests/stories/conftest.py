@@ -10,6 +10,7 @@ from crossfade_lab.broker import find_nats_server
 from crossfade_lab.cluster.kubectl import find_kubectl
 
 sys.path.insert(0, str(Path(__file__).parent))
+sys.path.insert(0, str(Path(__file__).parents[1] / "notifier"))  # Slack's local server
 
 
 @pytest.fixture(autouse=True)

@@ -1,0 +1,162 @@
+"""Three who tell people of one run, each heard by itself: the page, Slack, and Prometheus."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import re
+import time
+from dataclasses import dataclass, field, replace
+
+from crossfade.telling.numbers import short
+
+PAGE = """JSON.stringify(document.getElementById('headline') && {
+  headline: document.getElementById('headline').textContent,
+  why: document.getElementById('why').textContent.trim(),
+  looks: document.getElementById('tiles').textContent.match(/(\\d+) \\/ (\\d+)/)?.[1],
+  traffic: document.getElementById('traffic').ariaLabel || '',
+  objectives: [...document.querySelectorAll('#objectives tbody tr')]
+    .map((row) => [...row.cells].map((cell) => cell.textContent.trim())),
+})"""
+MARKS = {
+    ":white_check_mark:": "held",
+    ":hourglass_flowing_sand:": "not-yet",
+    ":x:": "missed",
+}
+EVERY_SECONDS = 0.05
+
+
+@dataclass(frozen=True)
+class Said:
+    """What one of them says of a run at one look; `at` is Unix time."""
+
+    at: float
+    look: int
+    headline: str = ""
+    why: str = ""
+    split: dict = field(default_factory=dict)
+    standings: dict = field(default_factory=dict)
+    """By words for the metric and version: held (or proved), missed, not-yet, unknown."""
+
+
+class Page:
+    """Watches the page as it changes, and remembers the first and last sight of each look."""
+
+    def __init__(self, browser):
+        self.browser = browser
+        self.first, self.last, self.since = {}, {}, {}
+
+    async def watch(self):
+        """From the experiment's first event on, for ever, until cancelled."""
+        await self.browser.until("document.getElementById('headline') !== null", 60)
+        while True:
+            self.note(await self.browser.value(PAGE))
+            await asyncio.sleep(EVERY_SECONDS)
+
+    def note(self, seen):
+        page = json.loads(seen)
+        if not page or not page["looks"]:
+            return
+        said = Said(
+            at=time.time(),
+            look=int(page["looks"]),
+            headline=page["headline"],
+            why=page["why"],
+            split=shares(page["traffic"].partition(": ")[2]),
+            standings={
+                (row[0], row[1]): standing(row[-1]) for row in page["objectives"] if row[2:]
+            },
+        )
+        self.first.setdefault(said.look, said)
+        before = self.last.get(said.look)
+        same = before is not None and replace(before, at=0) == replace(said, at=0)
+        self.since[said.look] = self.since[said.look] if same else said.at
+        self.last[said.look] = said
+
+    def amid(self, look):
+        """A moment while the page said of a look what it said last."""
+        return (self.since[look] + self.last[look].at) / 2
+
+    async def until(self, condition, seconds=60):
+        """Wait until the page shows what is asked for; what it shows then."""
+        end = time.time() + seconds
+        while True:
+            found = [said for said in self.last.values() if condition(said)]
+            if found:
+                return found[-1]
+            assert time.time() < end, f"not within {seconds} s; the page said {self.last}"
+            await asyncio.sleep(EVERY_SECONDS)
+
+
+def slack(server):
+    """What the living message said last at each look."""
+    texts = [
+        (body["text"], _texts(body["blocks"]))
+        for method, body in server.calls
+        if method in ("chat.postMessage", "chat.update") and body.get("blocks")
+    ]
+    said = {}
+    for fallback, text in texts:
+        look = re.search(r"\*Look\* (\d+) of", text)
+        if look is not None:
+            verdict, _, why = re.search(r"\*(.+)\*(\n(.*))?", text)[0].partition("*\n")
+            said[int(look[1])] = Said(
+                at=0,
+                look=int(look[1]),
+                headline=verdict.strip("*"),
+                why=why,
+                split=shares(text),
+                standings={
+                    (metric, version): MARKS.get(mark, "unknown")
+                    for mark, metric, version in re.findall(
+                        r"^(:\w+:) (.+) of (\S+): ", text, re.MULTILINE
+                    )
+                },
+            )
+            assert fallback.endswith(f"{said[int(look[1])].headline}. {why}".strip())
+    return said
+
+
+def _texts(blocks):
+    parts = [b.get("text", {}).get("text", "") for b in blocks if b["type"] == "section"]
+    parts += [f["text"] for b in blocks for f in b.get("fields", ())]
+    return "\n".join(parts)
+
+
+def standing(word):
+    """A standing by what the page's pill or a series calls it."""
+    if word in ("held", "proved"):
+        return "held"
+    if word in ("not yet", "not-yet") or re.fullmatch(r"[\d,]+ of [\d,]+", word):
+        return "not-yet"
+    return "missed" if word == "missed" else "unknown"
+
+
+def shares(text):
+    """`iris-v2 70 %` and its kin, by version."""
+    found = re.findall(r"([\w-]+) (\d+) %", text)
+    return {version: int(weight) for version, weight in found if version != "asked"}
+
+
+async def prometheus(metrics, at):
+    """What the series said at a moment, in the same terms."""
+
+    async def asked(query):
+        answer = await metrics.query(query, at)
+        return [(each["metric"], float(each["value"][1])) for each in answer["result"]]
+
+    looks = await asked("crossfade_experiment_iteration")
+    assert len(looks) == 1, f"at {at:.3f}: {looks}; {await asked('up')}"
+    weights = await asked('crossfade_weight_percent{kind="observed"}')
+    verdicts = await asked("crossfade_objective_verdict == 1")
+    return Said(
+        at=at,
+        look=int(looks[0][1]),
+        split={labels["version"]: int(value) for labels, value in weights},
+        standings={
+            (short(labels["metric"]).replace("-", " "), labels["version"]): standing(
+                labels["verdict"]
+            )
+            for labels, _ in verdicts
+        },
+    )
