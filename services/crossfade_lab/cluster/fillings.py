@@ -44,12 +44,18 @@ def _service(item: Object) -> Object:
 
 def _deployment(item: Object) -> Object:
     spec = {"replicas": 1, "revisionHistoryLimit": 10, **(item.get("spec") or {})}
-    return {**item, "spec": spec, "status": item.get("status") or {}}
+    return {**item, "spec": spec, "status": _counted(item)}
 
 
 def _job(item: Object) -> Object:
     spec = {"backoffLimit": 6, "completions": 1, "parallelism": 1, **(item.get("spec") or {})}
-    return {**item, "spec": spec, "status": item.get("status") or {}}
+    return {**item, "spec": spec, "status": _counted(item)}
+
+
+def _counted(item: Object) -> Object:
+    """The status of a built-in kind: a number that is zero is left out of it."""
+    status = item.get("status") or {}
+    return {key: value for key, value in status.items() if type(value) is not int or value}
 
 
 _FILLINGS: Mapping[tuple[str, str], Callable[[Object], Object]] = {
