@@ -9,7 +9,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from crossfade.telling.numbers import number
+from crossfade.telling.numbers import duration, number
 
 Entry = Mapping[str, Any]
 TITLES = ("candidate", "claim", "standing", "estimate", "between", "limit", "seen", "to go")
@@ -33,8 +33,8 @@ def _cells(entry: Entry) -> Iterator[str | Text]:
     bounds = [_number(entry, key) for key in ("low", "high")]
     yield " … ".join(bounds) if any(bounds) else ""
     yield _limit(entry)
-    yield _number(entry, "n")
-    yield _number(entry, "nMore")
+    yield _amount(entry, "n")
+    yield _amount(entry, "nMore")
 
 
 def _standing(entry: Entry) -> Text:
@@ -55,6 +55,14 @@ def _limit(entry: Entry) -> str:
 def _number(entry: Entry, key: str) -> str:
     value = entry.get(key)
     return number(float(value)) if isinstance(value, int | float) else ""
+
+
+def _amount(entry: Entry, key: str) -> str:
+    """Requests as a number; what is counted over time as a time."""
+    value = entry.get(key)
+    if entry.get("per") == "seconds" and isinstance(value, int | float):
+        return duration(float(value))
+    return _number(entry, key)
 
 
 def _lacking(entries: Sequence[Entry]) -> list[str]:

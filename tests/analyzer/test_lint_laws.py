@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from crossfade.errors import Malformed
 from crossfade.linting import RULES, Finding, lint
 from crossfade.resources import admit
+from crossfade_analyzer.policies.mapping import map_document
 from crossfade_analyzer.provability import rules
 
 BOUND_SECONDS = 0.5
@@ -196,3 +197,11 @@ def test_a_rule_that_fails_is_told_and_logged_and_stops_no_other(caplog):
     assert "the rule broken failed here: KeyError: 'exp'" in str(found)
     assert {"first", "limit-never-binds"} <= {f.code for f in found}
     assert "lint failed" in caplog.text
+
+
+def test_a_metric_may_be_asked_about_as_often_as_one_likes():
+    limits = [("m", {"upperLimit": f"0.{i:04}"}) for i in range(1, 3000)]
+    document = admit(a_body({"m": {"distribution": "bernoulli"}}, limits))
+    assert took(document) < BOUND_SECONDS
+    tags = [mapped.claim.name for mapped in map_document(document).criteria]
+    assert len(set(tags)) == len(limits)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import orjson
 from assured_builders import World, a_provable
 from hypothesis import given, settings
@@ -54,6 +56,8 @@ DECISION = maybe(
     earlyStop=[True, False],
     onNoData=[{"action": "hold"}, {"action": "rollback", "after": 1}],
 )
+UNSAYABLE = re.compile(r"\bnan\b|\binf\b|None|  |-0\.0 %|\de\+\d|: $|, $")
+"""What no sentence may hold."""
 NAMES = ["requests", "plain", "p95", "error-rate", "conversion", "feedback", "latency"]
 
 
@@ -99,4 +103,6 @@ def test_every_admitted_document_is_judged(
         assert not (judgement.winner and mapping.blocked)
         memory = orjson.loads(written(judgement.memory))
         orjson.dumps([judgement.evidence, judgement.analysis])
+        assert judgement.reasons
+        assert not any(UNSAYABLE.search(reason.text) for reason in judgement.reasons)
         world.split = judgement.split

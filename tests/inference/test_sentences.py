@@ -156,7 +156,7 @@ PROVED = [
      "intervals"),
     (replace(ERRORS, burden="monitor"), 0.1, "error-rate ≤ 0.01 kept: 14 errors in 15,000 "
      "requests (0.0009)"),
-    (replace(BUDGET, upper=1e5), 1.0, "error-count ≤ 100000 kept: 6,000 so far"),
+    (replace(BUDGET, upper=1e5), 1.0, "error-count ≤ 100,000 kept: 6,000 so far"),
 ]  # fmt: skip
 
 

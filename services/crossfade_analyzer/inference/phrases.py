@@ -29,13 +29,17 @@ def promise(claim: Claim) -> str:
         return (
             claim.name
             if limit is None
-            else f"{claim.name} {side} {limit:g}{_unit(claim)}{rate}"
+            else f"{claim.name} {side} {number(limit)}{_unit(claim)}{rate}"
         )
     better, worse = ("below", "above") if claim.lower_is_better else ("above", "below")
     if claim.margin_of_proof < 0.0:
-        amount = f"{-claim.margin_of_proof:g}{_unit(claim)}"
+        amount = f"{number(-claim.margin_of_proof)}{_unit(claim)}"
         return f"{claim.name} at most {amount} {worse} the baseline"
-    by = f" by {claim.margin_of_proof:g}{_unit(claim)}" if claim.margin_of_proof > 0.0 else ""
+    by = (
+        f" by {number(claim.margin_of_proof)}{_unit(claim)}"
+        if claim.margin_of_proof > 0.0
+        else ""
+    )
     return f"{claim.name} {better} the baseline{by}"
 
 
@@ -80,8 +84,8 @@ def duration(seconds: float, digits: int = 3) -> str:
     """A duration in the largest unit of which there are two: `90 s`, `2.5 min`, `3 h`."""
     for size, unit in ((86_400.0, "d"), (3_600.0, "h"), (60.0, "min")):
         if seconds >= 2 * size:
-            return f"{_number(seconds / size, digits)} {unit}"
-    return f"{_number(seconds, digits)} s"
+            return f"{number(seconds / size, digits)} {unit}"
+    return f"{number(seconds, digits)} s"
 
 
 def percent(share: float) -> str:
@@ -102,7 +106,7 @@ def _compared(claim: Claim, f: ClaimFinding, estimate: float) -> str:
         other = (f.baseline or 0.0) * f.n
         return f"{f.events:,.0f} in {duration(f.n)} against {other:,.0f}{effect}"
     each = " a request" if claim.kind == "poisson" else ""
-    against = f"{_number(own)}{_unit(claim)}{each} against {_number(f.baseline or 0.0)}"
+    against = f"{number(own, 4)}{_unit(claim)}{each} against {number(f.baseline or 0.0, 4)}"
     return f"{against}{_unit(claim)}{effect}, {amount(claim, f.n)}"
 
 
@@ -119,18 +123,19 @@ def _effect(own: float, baseline: float | None, estimate: float) -> str:
 
 def _alone(claim: Claim, f: ClaimFinding, estimate: float) -> str:
     """One version's own value under a limit."""
-    value = f"{_number(estimate)}{_unit(claim)}"
+    value = f"{number(estimate, 4)}{_unit(claim)}"
     if claim.kind == "bernoulli":
         return _share(claim, f)
     if claim.kind == "quantile":
         side = "within" if claim.complemented else "beyond"
-        which = f"{f.events:,.0f} of {amount(claim, f.n)} {side} {claim.limit:g}{_unit(claim)}"
+        limit = f"{number(claim.limit)}{_unit(claim)}"
+        which = f"{f.events:,.0f} of {amount(claim, f.n)} {side} {limit}"
         share = f" ({100.0 * f.events / f.n:.3g} %, {100.0 * claim.p0:.3g} % allowed)"
         return which + share if f.events > 0.0 else which
     if claim.kind in ("budget", "descriptive"):
         return f"{value} so far"
     if claim.kind == "poisson" and claim.exposure == "time":
-        return f"{f.events:,.0f} in {duration(f.n)} ({_number(estimate, 3)} a second)"
+        return f"{f.events:,.0f} in {duration(f.n)} ({number(estimate, 3)} a second)"
     if claim.kind == "poisson":
         return f"{value} a request over {amount(claim, f.n)}"
     return f"{value} on average over {amount(claim, f.n)}"
@@ -138,7 +143,7 @@ def _alone(claim: Claim, f: ClaimFinding, estimate: float) -> str:
 
 def _share(claim: Claim, f: ClaimFinding) -> str:
     """A share of requests: failures where the name speaks of errors, else those with the event."""
-    share = f" ({_number(f.estimate or 0.0, 3)})" if f.events > 0.0 else ""
+    share = f" ({number(f.estimate or 0.0, 3)})" if f.events > 0.0 else ""
     if claim.complemented:
         return f"{f.n - f.events:,.0f} of {amount(claim, f.n)}{share}"
     if "error" in claim.name:
@@ -162,7 +167,7 @@ def _direction(claim: Claim, f: ClaimFinding, estimate: float) -> str:
     if better > asked:
         return _unsteady(claim)
     if better > 0.0:
-        return f", less than the {asked:g}{_unit(claim)} asked for"
+        return f", less than the {number(asked)}{_unit(claim)} asked for"
     allowed = " than allowed" if asked < 0.0 else " than the baseline"
     return f", worse{allowed} so far"
 
@@ -176,9 +181,10 @@ def _unit(claim: Claim) -> str:
 
 
 def _plural(n: float, noun: str) -> str:
-    number = f"{n:,.0f}"
-    return f"{number} {noun}" if number == "1" else f"{number} {noun}s"
+    count = f"{n:,.0f}"
+    return f"{count} {noun}" if count == "1" else f"{count} {noun}s"
 
 
-def _number(x: float, digits: int = 4) -> str:
+def number(x: float, digits: int = 6) -> str:
+    """A number as short as it can be told apart; never in powers of ten above one."""
     return f"{x:,.0f}" if abs(x) >= 1e4 else f"{x:,.{digits}g}"

@@ -9,7 +9,7 @@ from . import ratio_check
 from .claim_specs import Claim
 from .evidence import Evidence
 from .findings import CandidateFinding, ClaimFinding, Findings
-from .phrases import UNREAD, lacking, percent, promise, seen
+from .phrases import UNREAD, lacking, number, percent, promise, seen
 from .plan import Plan
 
 Reason = tuple[str, str]
@@ -111,7 +111,7 @@ def _violated(claim: Claim, found: ClaimFinding) -> str:
     if claim.paired and better <= 0.0:
         return f"no better than the baseline in {claim.name}"
     if claim.paired:
-        return f"less than {claim.margin_of_proof:g} better than the baseline in {claim.name}"
+        return f"less than {number(claim.margin_of_proof)} better than the baseline in {claim.name}"
     return f"{promise(claim)} is violated"
 
 

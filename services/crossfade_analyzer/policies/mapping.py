@@ -84,7 +84,7 @@ def map_document(document: Document, iterations: int = 0) -> Mapping:
 
 def asks(document: Document) -> tuple[Ask, ...]:
     """Every criterion, the reward first; an objective with two limits is asked about twice."""
-    taken: set[str] = set()
+    taken: dict[str, int] = {}
     found = []
     for ref, criterion, side in _criteria(document):
         tag = _tag(ref, side, taken)
@@ -111,14 +111,15 @@ def _sides(objective: Objective) -> Iterator[Side]:
         yield "upper" if objective.relative_to else "none"
 
 
-def _tag(ref: str, side: Side, taken: set[str]) -> str:
+def _tag(ref: str, side: Side, taken: dict[str, int]) -> str:
     """A name that no other claim of the run has, as short as can be."""
     short = ref.rpartition("/")[2]
-    for name in (short, f"{short} ({side} limit)", ref, *(f"{ref} #{i}" for i in range(2, 99))):
+    for name in (short, f"{short} ({side} limit)", ref):
         if name not in taken:
-            taken.add(name)
+            taken[name] = 1
             return name
-    raise Malformed(f"{ref} is asked about a hundred times; once is enough")
+    taken[ref] += 1
+    return f"{ref} #{taken[ref]}"
 
 
 def _mapped(ask: Ask) -> Mapped:
