@@ -7,6 +7,7 @@ Slack's method pages, rate limits, limits on blocks, and its Socket Mode pages.
 
 import asyncio
 import json
+import time
 
 from aiohttp import web
 
@@ -32,7 +33,9 @@ class SlackServer:
         self.acknowledged = []
         self.greets = True
         self._tickets = 0
-        self._ts = 1_700_000_000.0
+        self._ts = 0.0
+        self.silent = False
+        self.after_post = None
         self._runner = None
         self.url = ""
 
@@ -42,7 +45,7 @@ class SlackServer:
         app.router.add_post("/hook", self.hook)
         app.router.add_post("/response", self.response)
         app.router.add_get("/link/", self.link)
-        self._runner = web.AppRunner(app)
+        self._runner = web.AppRunner(app, shutdown_timeout=0.1)
         await self._runner.setup()
         await web.TCPSite(self._runner, "127.0.0.1", 0).start()
         self.url = f"http://127.0.0.1:{self._runner.addresses[0][1]}"
@@ -69,7 +72,11 @@ class SlackServer:
 
     async def method(self, request):
         name = request.match_info["method"]
+        if self.silent:
+            self.moments.append(asyncio.get_running_loop().time())
+            await asyncio.sleep(3600)
         if self.down:
+            self.moments.append(asyncio.get_running_loop().time())
             raise web.HTTPServiceUnavailable
         form = request.content_type == "application/x-www-form-urlencoded"
         asked = request.query if request.method == "GET" else form and await request.post()
@@ -93,6 +100,8 @@ class SlackServer:
         if error and not also_done:
             return web.json_response({"ok": False, "error": error})
         answer = getattr(self, name.replace(".", "_"))(body)
+        if name == "chat.postMessage" and answer["ok"] and self.after_post:
+            await self.after_post(body)
         if error == "timeout":
             await asyncio.sleep(5)
         return web.json_response({"ok": False, "error": error} if error else answer)
@@ -104,7 +113,7 @@ class SlackServer:
             return {"ok": False, "error": "invalid_blocks"}
         if "thread_ts" in body and body["thread_ts"] not in self.messages:
             return {"ok": False, "error": "thread_not_found"}
-        self._ts += 1
+        self._ts = max(time.time(), self._ts + 0.000001)
         ts = f"{self._ts:.6f}"
         self.messages[ts] = dict(body, ts=ts, edits=0)
         return {"ok": True, "channel": body["channel"], "ts": ts, "message": {}}
@@ -122,11 +131,11 @@ class SlackServer:
         if body["channel"] != CHANNEL:
             return {"ok": False, "error": "channel_not_found"}
         assert body["include_all_metadata"] in ("1", "true", "True")
-        return {"ok": True, "messages": list(reversed(self.parents))}
+        return _page(list(reversed(self.parents)), body)
 
     def conversations_replies(self, body):
         found = [m for m in self.messages.values() if m.get("thread_ts", m["ts"]) == body["ts"]]
-        return {"ok": True, "messages": found}
+        return _page(found, body)
 
     def apps_connections_open(self, body):
         self._tickets += 1
@@ -175,6 +184,19 @@ class SlackServer:
     async def response(self, request):
         self.answers.append(await request.json())
         return web.Response(text="ok")
+
+
+def _page(messages, body):
+    """A page of messages after `oldest`, and a cursor where there are more."""
+    recent = [m for m in messages if float(m["ts"]) > float(body.get("oldest", 0))]
+    at, most = int(body.get("cursor") or 0), min(int(body["limit"]), 999)
+    more = str(at + most) if at + most < len(recent) else ""
+    return {
+        "ok": True,
+        "messages": recent[at : at + most],
+        "has_more": bool(more),
+        "response_metadata": {"next_cursor": more},
+    }
 
 
 def invalid(body):

@@ -3,9 +3,10 @@
 import asyncio
 import logging
 
+from prometheus_client import REGISTRY
 from pydantic import SecretStr
 
-from crossfade.events import Incident
+from crossfade.events import Incident, StageChange
 from crossfade.testing.runs import NAME, NAMESPACE, UID, IrisRun
 from crossfade_notifier.buttons import unseal
 
@@ -231,6 +232,49 @@ async def test_the_end_overtakes_the_progress_of_others(world, slack, living):
     await notifier.close()
 
     assert "urgent" in slack.parents[0]["text"]
+
+
+async def test_what_is_most_urgent_goes_first(world, slack, living):
+    notifier = world.notifier(living(per_second=20.0, coalesce_seconds=0.0))
+    courier = notifier.couriers[0]
+    courier.pace.burst = 1.0
+    runs = {name: IrisRun(name=name, uid=f"uid-{name}") for name in "abcd"}
+    await world.feed(notifier, runs["a"].events(upto=1))
+    await world.feed(notifier, runs["b"].events(upto=1))
+    trouble = Incident(uid="uid-b", iteration=1, what_happened="stale-data", text="stale")
+    await world.feed(notifier, [(None, trouble.about(NAMESPACE, "b"))])
+    await world.feed(notifier, runs["c"].events(upto=1))
+    gate = StageChange(uid="uid-c", stage="Running", reason="ApprovalNeeded", message="may it?")
+    await world.feed(notifier, [(None, gate.about(NAMESPACE, "c"))])
+    await world.feed(notifier, runs["d"].events())
+    async with world.running(notifier):
+        await world.until(lambda: len(slack.parents) == 4)
+
+    assert [m["text"].partition(":")[0][-1] for m in slack.parents] == ["d", "c", "b", "a"]
+
+
+async def test_what_is_refused_for_good_is_counted_kept_and_over_once_it_is_taken_again(
+    world, slack, living, caplog
+):
+    caplog.set_level(logging.CRITICAL)
+    lost = ("crossfade_notifications_total", {"channel_kind": "slack", "result": "lost"})
+    before = REGISTRY.get_sample_value(*lost) or 0
+    slack.fail("chat.postMessage", "is_archived", "is_archived")
+    notifier = world.notifier(living())
+    async with world.running(notifier):
+        await world.feed(notifier, IrisRun().events(upto=1))
+        await world.until(lambda: world.publisher.said)
+        await world.feed(notifier, IrisRun().look(2))
+        await world.until(lambda: not slack.planned["chat.postMessage"])
+        await world.feed(notifier, IrisRun().look(3))
+        await world.until(lambda: len(world.publisher.said) == 2)
+
+    opened, closed = world.publisher.said
+    assert (opened.state, closed.state) == ("opened", "closed")
+    assert "started: A/B: iris-v2 against iris-v1" in opened.detail["lost"][0]["text"]
+    assert closed.text == "slack takes messages again"
+    assert REGISTRY.get_sample_value(*lost) == before + 2
+    assert len(slack.parents) == 1
 
 
 async def test_a_long_name_and_many_words_stay_within_slacks_limits(world, slack, living):

@@ -19,7 +19,7 @@ from pydantic import SecretStr
 from crossfade.errors import NotFound, Permanent
 from crossfade.telling import Known, Topic, Urgency
 from crossfade_notifier.channels.links import Links
-from crossfade_notifier.channels.port import LIVING, Later, Manners, Parcel
+from crossfade_notifier.channels.port import LIVING, Manners, Parcel
 from crossfade_notifier.channels.slack.blocks import Block, blocks, escape, fallback
 from crossfade_notifier.channels.slack.calls import Slack
 from crossfade_notifier.channels.slack_webhook import ICONS
@@ -30,7 +30,9 @@ log = logging.getLogger(__name__)
 BROADCAST: frozenset[Topic] = frozenset(
     {"winner", "rolled-back", "failed", "approval", "stuck"}
 )
-LOOKED_AT = 100
+LOOKED_AT = 200
+MOST_PAGES = 3
+LONGEST = 3900
 SLACK_SLACK_SECONDS = 5.0
 
 
@@ -59,13 +61,15 @@ class LivingSlack:
 
     async def deliver(self, parcel: Parcel) -> None:
         """Bring the message up to date, then tell the story in its thread."""
-        memory = parcel.memory
         try:
-            await self._show(parcel, memory)
+            await self._tell(parcel, parcel.memory)
         except NotFound:
-            # Somebody deleted the message: a new one, which says so in its thread.
-            memory.clear()
-            await self._show(parcel, memory)
+            # Somebody deleted the message: a new one, with the story in its thread.
+            parcel.memory.clear()
+            await self._tell(parcel, parcel.memory)
+
+    async def _tell(self, parcel: Parcel, memory: dict[str, str]) -> None:
+        await self._show(parcel, memory)
         if parcel.told:
             await self._narrate(parcel, memory)
 
@@ -127,12 +131,13 @@ class LivingSlack:
         """Reply with what happened: one message, or one for each that the channel must see."""
         done = int(memory.get("n", "0"))
         fresh = [t for t in parcel.told if t.n > done and t.topic != "started"]
+        fresh = _unlike(fresh, memory.get("last", ""))
         if parcel.doubtful and fresh:
             found = await self._replies(memory, parcel.since)
             fresh = [t for t in fresh if str(t.n) not in found]
         for group in _groups(fresh):
             await self._reply(parcel.known, group, memory)
-            memory["n"] = str(group[-1].n)
+            memory["n"], memory["last"] = str(group[-1].n), group[-1].text
         memory["n"] = str(parcel.told[-1].n)
 
     async def _reply(
@@ -143,7 +148,7 @@ class LivingSlack:
             "chat.postMessage",
             channel=memory["channel"],
             thread_ts=memory["ts"],
-            text="\n".join(_line(t) for t in group)[:3900],
+            text=_lines(group),
             reply_broadcast=group[-1].topic in BROADCAST,
             unfurl_links=False,
             metadata=_metadata(known.uid, numbers),
@@ -175,16 +180,32 @@ class LivingSlack:
         return told
 
     async def _read(self, method: str, **body: Any) -> list[dict[str, Any]]:
-        try:
-            answer = await self._slack.read(
-                method, include_all_metadata=True, limit=LOOKED_AT, **body
-            )
-        except Later:
-            raise
-        except Permanent:
-            # No right to read history: then a repetition is better than silence.
-            return []
-        return list(answer.get("messages", ()))
+        """Messages with their metadata, a few pages of them at most."""
+        found: list[dict[str, Any]] = []
+        cursor = ""
+        for _ in range(MOST_PAGES):
+            more = {"cursor": cursor} if cursor else {}
+            try:
+                answer = await self._slack.read(
+                    method, include_all_metadata=True, limit=LOOKED_AT, **body, **more
+                )
+            except Permanent:
+                # No right to read history: then a repetition is better than silence.
+                return []
+            found += answer.get("messages", ())
+            cursor = str((answer.get("response_metadata") or {}).get("next_cursor") or "")
+            if not cursor:
+                break
+        return found
+
+
+def _unlike(told: Sequence[Told], last: str) -> list[Told]:
+    """Without what says the same as the one before, as a last look and its split do."""
+    kept: list[Told] = []
+    for one in told:
+        if one.text != (kept[-1].text if kept else last):
+            kept.append(one)
+    return kept
 
 
 def _groups(told: Sequence[Told]) -> list[list[Told]]:
@@ -197,6 +218,17 @@ def _groups(told: Sequence[Told]) -> list[list[Told]]:
         else:
             groups.append([one])
     return groups
+
+
+def _lines(told: Sequence[Told]) -> str:
+    """As many of the newest as Slack shows in one message, and how many older there were."""
+    lines = [_line(one) for one in told]
+    kept = len(lines)
+    while kept > 1 and sum(len(line) + 1 for line in lines[-kept:]) > LONGEST - 40:
+        kept -= 1
+    left_out = len(lines) - kept
+    first = [f"_{left_out} earlier ones are left out_"] if left_out else []
+    return "\n".join([*first, *lines[-kept:]])[:LONGEST]
 
 
 def _line(told: Told) -> str:
