@@ -21,7 +21,7 @@ from crossfade.resources import Document
 from crossfade.runtime.runs import Runs
 from crossfade.runtime.service import EventLog, Request
 from crossfade_analyzer.policies.port import Policy
-from crossfade_analyzer.replaying import Change, Replay, as_it_ran, replay
+from crossfade_analyzer.replaying import Change, Replay, as_it_ran, as_judged, replay
 
 MOST_SAMPLES = 5000
 MOST_EVENTS = 50_000
@@ -62,6 +62,7 @@ class WhatIf:
         async with self._busy:
             samples, said = await self._read(about)
             document = await self.runs.document(samples[-1].uid, samples[-1].revision)
+            change = as_judged(change, document, said)
             altered = change.applied(document)  # wrong fields are said before any work is done
             computed = await asyncio.to_thread(
                 _computed, altered, document, samples, said, self.policies(), change

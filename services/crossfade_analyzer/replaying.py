@@ -7,8 +7,8 @@ stands beside the one in force.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 from crossfade.errors import FieldError, Malformed
@@ -64,6 +64,19 @@ class Change:
         if self.min_effect is not None:
             _effective(criteria.get("rewards") or [], self.min_effect)
         return Document.from_json(body)
+
+
+def as_judged(change: Change, document: Document, said: Sequence[Assessment]) -> Change:
+    """The change under the policy that judged the run, where it names none of its own.
+
+    A document may leave the policy to the installation; only the assessments tell which it was.
+    """
+    if change.policy is not None:
+        return change
+    judged = next((found.policy for found in reversed(said) if found.policy), "")
+    return replace(
+        change, policy=document.decided_by("assured" if judged == "assured" else "iter8")
+    )
 
 
 def _effective(rewards: list[dict[str, Any]], effect: str) -> None:

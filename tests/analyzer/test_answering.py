@@ -54,6 +54,18 @@ async def test_the_same_rules_give_the_same_course(whatif):
     orjson.dumps(answer)
 
 
+async def test_a_run_whose_document_names_no_policy_is_replayed_under_the_one_that_judged_it():
+    document, samples, said = a_run(a_provable(reward=RATE, decision={}), **GOOD)
+    undecided = document.to_json()
+    del undecided["experiment"]["spec"]["decision"]
+    whatif = await kept(Document.from_json(undecided), samples, said)
+
+    answer = await whatif.answer(body())
+    assert answer["asked"]["name"] == "assured"
+    assert answer["ran"]["moments"] == answer["asked"]["moments"]
+    assert (await whatif.answer(body(alpha=0.1)))["asked"]["name"] == "assured, α 0.1"
+
+
 async def test_another_policy_is_set_beside_what_happened(whatif):
     answer = await whatif.answer(body(policy="assured", alpha=0.1, earlyStop=True))
 
