@@ -122,10 +122,15 @@ def _assessed(event: Assessment, known: Known) -> Point:
 
 
 def reward_intervals(known: Known) -> dict[str, list[float | None]]:
-    """Estimate, low and high of the reward's difference to the baseline, by candidate."""
+    """Estimate, low and high of the reward's difference to the baseline, by candidate.
+
+    What is only described has no difference: its estimate is the version's own value.
+    """
     found = {}
     for claim in claims(known):
         asked = claim.get("role", "reward") == "reward" and about(claim, known.reward)
+        if claim.get("kind") == "descriptive":
+            continue
         if known.reward and asked and claim.get("estimate") is not None:
             found[str(claim.get("candidate"))] = [
                 claim.get("estimate"),

@@ -20,6 +20,7 @@ from prometheus_client.core import (
 from crossfade.runtime.clock import Clock
 from crossfade.telling import objective_states
 from crossfade.telling.numbers import short
+from crossfade.telling.objectives import chances
 from crossfade_console.projection import Projection, Run
 from crossfade_console.views import phase
 
@@ -191,10 +192,8 @@ def _judgements(runs: list[Run]) -> Iterator[Metric]:
             if state.margin is not None:
                 margins.add_metric(key, state.margin)
             verdicts.add_metric([*key, state.standing], 1)
-        for entry in run.known.evidence:
-            chance = entry.get("pBest", entry.get("p_best"))
-            if isinstance(chance, int | float):
-                best.add_metric([*who, str(entry.get("candidate", ""))], chance)
+        for version, chance in chances(run.known).items():
+            best.add_metric([*who, version], chance)
         for decision, count in run.decisions.items():
             decisions.add_metric([*who, decision], count)
     yield from (margins, verdicts, best, decisions)

@@ -96,6 +96,21 @@ def claims(known: Known) -> Iterator[Mapping[str, Any]]:
             yield entry
 
 
+def chances(known: Known) -> dict[str, float]:
+    """The probability of being best, by version, where evidence of the reward was computed.
+
+    A reward that is only described leaves everybody at even chances, which says nothing.
+    """
+    rewards = [c for c in claims(known) if c.get("role") == "reward"]
+    blind = {c.get("candidate") for c in rewards if c.get("kind") == "descriptive"}
+    found = {}
+    for claim in claims(known):
+        chance, who = field(claim, "p_best", "pBest"), claim.get("candidate")
+        if isinstance(chance, int | float) and who not in blind:
+            found[str(who or claim.get("version", ""))] = float(chance)
+    return found
+
+
 def field(entry: Mapping[str, Any], snake: str, camel: str = "") -> Any:
     """A field of an evidence entry, in either spelling."""
     return entry.get(camel or snake, entry.get(snake))
