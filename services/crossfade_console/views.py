@@ -9,7 +9,7 @@ from typing import Any
 
 from crossfade.telling import Known, headline, objective_states, why
 from crossfade.telling.numbers import number, split, spoken, unit
-from crossfade.telling.objectives import ObjectiveState
+from crossfade.telling.objectives import ObjectiveState, chances
 from crossfade.telling.sentences import NEEDS_APPROVAL, PAUSED, focus
 from crossfade_console.histories import reward_intervals
 from crossfade_console.projection import Run
@@ -177,18 +177,8 @@ def _reward(known: Known) -> View | None:
         "focus": who,
         "ratio": own / base if own is not None and base else None,
         "intervals": reward_intervals(known),
-        "best": _chances(known),
+        "best": chances(known),
     }
-
-
-def _chances(known: Known) -> dict[str, float]:
-    """The probability of being best, by version, where the policy computes it."""
-    found = {}
-    for entry in known.evidence:
-        chance = entry.get("pBest", entry.get("p_best"))
-        if isinstance(chance, int | float):
-            found[str(entry.get("candidate", entry.get("version", "")))] = float(chance)
-    return found
 
 
 def trust(run: Run) -> list[View]:
