@@ -243,6 +243,48 @@ async def test_run_reads_the_new_placeholders():
     assert "there is no Nothing" in result.message
 
 
+@pytest.mark.parametrize(
+    ("script", "output"),
+    [
+        ("echo {{ .Namespace }}/{{ .Name }} {{ .Status.CompletedIterations }}", "ns/exp 4"),
+        ("echo {{ .CandidateWon }} {{.Spec.Target}} {{ .name }}", "true t c"),
+        ("echo {{ .this.metadata.name }}", "exp"),
+        ("echo '{{range .items}}' {{ .name }}", "{{range .items}} {{ .name }}"),
+        ("echo '{{.metadata}}'", "{{.metadata}}"),
+        ("echo '{{.metadata}}' @< .Name >@", "{{.metadata}} exp"),
+    ],
+)
+async def test_run_reads_the_old_placeholders_where_every_one_of_them_is_ours(script, output):
+    _, notes = await ran(a_task(run=script))
+    assert notes.outcomes[0].output == output
+
+
+async def test_run_asks_for_a_secret_in_the_old_placeholders_too():
+    result, _ = await ran(a_task(run='echo {{ .Secret "token" }}'))
+    assert "the task names no secret" in result.message
+
+
+def test_an_element_of_a_list_and_a_name_with_a_dash_are_read_by_index():
+    data = {"this": {"list": [{"value": "r1"}, {"value": "r2"}]}, "a-b": "dash"}
+    assert old_style("{{ (index .this.list 1).value }}", data) == "r2"
+    assert old_style('{{index . "a-b"}} {{ index .this `none` }}.', data) == "dash ."
+    with pytest.raises(TaskFailed, match="there are 2 elements"):
+        old_style("{{ (index .this.list 2).value }}", data)
+
+
+async def test_a_tasks_own_variables_go_by_position():
+    info = [
+        {"variables": [{"name": "x", "value": "of b"}]},
+        {"variables": [{"name": "x", "value": "of c"}]},
+    ]
+    task = {"script": "echo {{ .x }} {{ .name }}", "versionInfo": info}
+    _, notes = await ran(a_task(task="common/bash", **{"with": task}))
+    assert notes.outcomes[0].output == "of c c"
+    task["versionInfo"] = [{"variables": [{"value": "of nobody"}]}]
+    result, _ = await ran(a_task(task="common/bash", **{"with": task}))
+    assert "with.variables[0].name: found None" in result.message
+
+
 async def test_a_task_whose_condition_does_not_hold_is_skipped_and_counts_as_done():
     result, notes = await ran(bash("exit 1", **{"if": "not CandidateWon()"}), bash("true"))
     assert result.ok

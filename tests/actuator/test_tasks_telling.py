@@ -166,6 +166,24 @@ async def test_http_shows_the_credentials_of_its_secret(office, auth, secret, ex
     assert office.posts[0].headers.get("Authorization") == expected
 
 
+async def test_http_fills_in_its_secret_and_its_own_variables(office):
+    keys = [{"name": "X-Api-Key", "value": "{{ .secret.token }}"}]
+    info = [{"variables": []}, {"variables": [{"name": "file", "value": "c.yaml"}]}]
+    task = http(
+        office,
+        authType="APIKey",
+        secret="mine",
+        headers=keys,
+        body="{{ .name }} {{ .file }} {{ .secret.none }}.",
+        versionInfo=info,
+    )
+    result, outcomes = await told(office, task)
+    assert result.ok, result.message
+    assert office.posts[0].headers["X-Api-Key"] == TOKEN
+    assert office.posts[0].body == b"c c.yaml ."
+    assert TOKEN not in outcomes[0].output
+
+
 async def test_http_without_its_secret_is_sent_and_says_so(office):
     result, outcomes = await told(office, http(office, authType="Bearer", secret="nowhere"))
     assert result.ok

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -32,6 +33,31 @@ class Context:
             if version.name == self.recommended:
                 return {"name": version.name} | version.values
         return None
+
+    def variables(self, further: Sequence[Mapping[str, str]] = ()) -> dict[str, Any]:
+        """`flat`, a task's own `further` variables by position, and `this`: the Experiment."""
+        data: dict[str, Any] = dict(self.flat() or {})
+        for version, more in zip(self.document.versions, further, strict=False):
+            if version.name == self.recommended:
+                data |= more
+        return data | {"this": self.experiment}
+
+    def fields(self) -> dict[str, Any]:
+        """The Experiment as upstream's Go struct shows it to `run`: fields, then its methods."""
+        tree = self.experiment
+        metadata = tree.get("metadata", {})
+        return {
+            "APIVersion": tree.get("apiVersion"),
+            "Kind": tree.get("kind"),
+            "Name": self.name,
+            "Namespace": self.namespace,
+            "Labels": metadata.get("labels", {}),
+            "Annotations": metadata.get("annotations", {}),
+            "Spec": tree.get("spec", {}),
+            "Status": self.status,
+            "WinnerFound": self.winner_found,
+            "CandidateWon": self.candidate_won,
+        }
 
     @property
     def winner_found(self) -> bool:

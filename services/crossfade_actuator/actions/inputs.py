@@ -89,6 +89,11 @@ def named_values(given: Mapping[str, Any], key: str) -> dict[str, str]:
     return listed
 
 
+def further_variables(given: Mapping[str, Any]) -> tuple[dict[str, str], ...]:
+    """`versionInfo` of a task: its own variables by position, baseline first."""
+    return tuple(named_values(entry, "variables") for entry in entries(given, "versionInfo"))
+
+
 def dns_label(value: object, field: str) -> str:
     """A DNS label, as names of objects are."""
     if not isinstance(value, str) or not DNS_LABEL.match(value):

@@ -9,9 +9,16 @@ from functools import partial
 from typing import Any
 
 from crossfade.resources import Task
-from crossfade_actuator.actions.inputs import plain, text
+from crossfade_actuator.actions.context import Context
+from crossfade_actuator.actions.inputs import further_variables, plain, text
 from crossfade_actuator.actions.port import Attempt, Outcome, TaskFailed
-from crossfade_actuator.actions.templates import new_style, old_style
+from crossfade_actuator.actions.templates import (
+    Calls,
+    Unreadable,
+    fill,
+    new_style,
+    old_style,
+)
 
 BASH = "/bin/bash"
 
@@ -61,21 +68,11 @@ class Bash:
         script = task.inputs.get("script")
         if not isinstance(script, str) or not script:
             raise TaskFailed(f"with.script: found {script!r}, right is a bash script")
-        listed = task.inputs.get("versionInfo") or []
-        more = tuple(
-            {v["name"]: str(v["value"]) for v in entry.get("variables") or ()}
-            for entry in listed
-        )
-        return cls(script, more)
+        return cls(script, further_variables(task.inputs))
 
     async def do(self, attempt: Attempt) -> Outcome:
         """Run the script with bash."""
-        context = attempt.context
-        data: dict[str, Any] = dict(context.flat() or {})
-        for version, more in zip(context.document.versions, self.versions, strict=False):
-            if version.name == context.recommended:
-                data |= more
-        data["this"] = context.experiment
+        data = attempt.context.variables(self.versions)
         return await attempt.execute(BASH, "-c", old_style(self.script, data))
 
 
@@ -106,7 +103,10 @@ class PromoteKubectl:
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """`run`: a script in either style of placeholders; `with.secret` is what `.Secret` reads."""
+    """`run`: a script in either style of placeholders, `with.secret` is what `.Secret` reads.
+
+    `@< >@` counts where it occurs; `{{ }}` is filled in where all of it can be.
+    """
 
     script: str
     secret: str | None = None
@@ -120,20 +120,20 @@ class Run:
 
     async def do(self, attempt: Attempt) -> Outcome:
         """Run the script with bash. Raises TaskFailed for a secret that cannot be read."""
-        context = attempt.context
-        data = context.experiment | {
-            "Name": context.name,
-            "Namespace": context.namespace,
-            "WinnerFound": context.winner_found,
-            "CandidateWon": context.candidate_won,
-        }
         keys = await attempt.secret(self.secret) if self.secret else None
-        script = new_style(
-            self.script, data, {"Secret": partial(_of_secret, self.secret, keys)}
-        )
-        if "{{" in script:
-            script = old_style(script, (context.flat() or {}) | {"this": context.experiment})
-        return await attempt.execute(BASH, "-c", script)
+        calls = {"Secret": partial(_of_secret, self.secret, keys)}
+        return await attempt.execute(BASH, "-c", self._filled(attempt.context, calls))
+
+    def _filled(self, context: Context, calls: Calls) -> str:
+        if "@<" in self.script:
+            return new_style(self.script, context.experiment | context.fields(), calls)
+        data = context.variables() | context.fields()
+        try:
+            return fill(self.script, data, opens="{{", closes="}}", strict=True, calls=calls)
+        except Unreadable:
+            # From Iter8 0.7.27 on {{ }} is for the tools that a script calls. Whatever ran
+            # before has no placeholder that cannot be filled in: there it failed the task.
+            return self.script
 
 
 def _of_secret(ref: str | None, keys: Mapping[str, str] | None, key: str) -> str:

@@ -11,7 +11,13 @@ import orjson
 
 from crossfade.resources import Task
 from crossfade_actuator.actions.context import Context
-from crossfade_actuator.actions.inputs import named_values, text, truth, wrong
+from crossfade_actuator.actions.inputs import (
+    further_variables,
+    named_values,
+    text,
+    truth,
+    wrong,
+)
 from crossfade_actuator.actions.port import Attempt, Outcome, TaskFailed
 from crossfade_actuator.actions.posting import Letter, send, settled
 from crossfade_actuator.actions.templates import old_style
@@ -31,6 +37,8 @@ class Http:
     headers: Mapping[str, str] = field(default_factory=dict)
     body: str | None = None
     ignored: bool = True
+    versions: tuple[Mapping[str, str], ...] = ()
+    """Further variables, by position: baseline, candidates."""
 
     @classmethod
     def of(cls, task: Task) -> Http:
@@ -50,6 +58,7 @@ class Http:
             named_values(given, "headers"),
             text(given, "body", "a text", otherwise=None),
             truth(given, "ignoreFailure", True),
+            further_variables(given),
         )
 
     async def do(self, attempt: Attempt) -> Outcome:
@@ -72,7 +81,7 @@ class Http:
             return {}, f"sent without credentials: {error}\n"
 
     def _letter(self, context: Context, keys: Mapping[str, str]) -> Letter:
-        data: dict[str, Any] = dict(context.flat() or {}) | {"this": context.experiment}
+        data = context.variables(self.versions) | {"secret": keys}
         headers = {name: _filled(value, data) for name, value in self.headers.items()}
         if "content-type" not in map(str.lower, headers):
             headers["Content-Type"] = "application/json"
