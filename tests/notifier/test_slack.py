@@ -29,9 +29,9 @@ async def test_one_message_is_updated_in_place_with_the_story_in_its_thread(
     parent = slack.parents[0]
     assert parent["edits"] >= 1
     assert parent["text"].startswith(f"{NAMESPACE}/{NAME}: iris-v2 is promoted.")
-    assert "██████████" in text_of(parent)
+    assert "`█████████░` iris-v2 95 %" in text_of(parent)
     assert "iris-v2 95 %" in text_of(parent)
-    assert "mean latency of iris-v2: 15.3 ms, limit ≤ 2000 ms" in text_of(parent)
+    assert "mean latency ≤ 2000 ms: iris-v2 15.3 ms · iris-v1 17.8 ms" in text_of(parent)
     assert "http://page.test/experiments/ns-production/quickstart-exp" in text_of(parent)
     broadcast = [m["text"] for m in slack.replies if m.get("reply_broadcast")]
     assert len(broadcast) == 1

@@ -20,8 +20,9 @@ from crossfade.errors import NotFound, Permanent
 from crossfade.telling import Known, Topic, Urgency
 from crossfade_notifier.channels.links import Links
 from crossfade_notifier.channels.port import LIVING, Manners, Parcel
-from crossfade_notifier.channels.slack.blocks import Block, blocks, escape, fallback
+from crossfade_notifier.channels.slack.blocks import Block, blocks, fallback
 from crossfade_notifier.channels.slack.calls import Slack
+from crossfade_notifier.channels.slack.figures import escape
 from crossfade_notifier.channels.slack_webhook import ICONS
 from crossfade_notifier.outbox import Told
 
@@ -88,7 +89,7 @@ class LivingSlack:
         if "ts" not in memory and parcel.doubtful:
             await self._find(parcel, memory)
         body = {
-            "text": fallback(known),
+            "text": fallback(known, parcel.stuck),
             "blocks": rendered,
             "metadata": _metadata(known.uid, "living"),
         }
