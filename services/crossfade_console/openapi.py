@@ -39,6 +39,10 @@ def document(version: str) -> dict[str, Any]:
                 "parameters": [*_NAMED, _UID],
             },
             "/api/experiments/{namespace}/{name}/log": {"get": _log(), "parameters": _NAMED},
+            "/api/experiments/{namespace}/{name}/document": {
+                "get": _document(),
+                "parameters": [*_NAMED, _UID],
+            },
             "/api/experiments/{namespace}/{name}/replay": {
                 "get": _replay(parameters=_CHANGES),
                 "post": _replay(requestBody=_takes("Replay")),
@@ -100,6 +104,22 @@ def _log() -> dict[str, Any]:
                 "description": "The events in the log's order.",
                 "content": {"application/x-ndjson": {"schema": {"type": "string"}}},
             }
+        },
+    }
+
+
+def _document() -> dict[str, Any]:
+    form = {"name": "form", "in": "query", "schema": {"enum": ["json", "yaml"]}}
+    parts = {"experiment": {"type": "object"}, "metrics": {"type": "array"}}
+    body = {"type": "object", "required": list(parts), "properties": parts}
+    told = _json(body, "The experiment and its metrics; as YAML, documents for kubectl.")
+    told["content"]["text/plain"] = {"schema": {"type": "string"}}
+    return {
+        "summary": "The document that the run is judged by",
+        "parameters": [form],
+        "responses": {
+            "200": told,
+            "404": _json({"$ref": "#/components/schemas/Error"}, "Not in the log (yet)."),
         },
     }
 

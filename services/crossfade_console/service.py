@@ -22,6 +22,7 @@ from crossfade.runtime.clock import Clock, utc_now
 from crossfade.runtime.service import Commander, EventLog, Request, Subscription
 from crossfade.settings import ConsoleSettings
 from crossfade_console.api import Api
+from crossfade_console.documents import Documents
 from crossfade_console.metrics import ProjectedMetrics
 from crossfade_console.oidc import Provider, require_library
 from crossfade_console.projection import Projection
@@ -142,7 +143,8 @@ class Console:
         app = web.Application(middlewares=[guard, self._patience], client_max_size=65_536)
         whatifs = WhatIfs(self.projection, self.commander)
         signins = SignIns(sessions, site.page, provider, self.settings.url)
-        for part in (site, signins, api, whatifs):
+        documents = Documents(self.projection, self.log)
+        for part in (site, signins, api, documents, whatifs):
             app.add_routes(part.routes())
         app.router.add_get("/metrics", exposition)
         app.router.add_get("/readyz", self._readyz)

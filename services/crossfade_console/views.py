@@ -189,13 +189,8 @@ def trust(run: Run) -> list[View]:
         _as_measured(run),
         _complete(known),
         _untouched(run),
-        {
-            "what": "looks taken",
-            "answer": f"{known.iteration} of {known.of or '?'}",
-            "tone": "",
-        },
         _policy(known),
-        _budget(known),
+        _looks(known),
     ]
 
 
@@ -246,19 +241,18 @@ def _untouched(run: Run) -> View:
 
 
 def _policy(known: Known) -> View:
-    told = {
-        "iter8": "point estimates (policy iter8)",
-        "assured": "proof with error control (policy assured)",
-    }
+    told = {"iter8": "point estimates (iter8)", "assured": "proof (assured)"}
     return {"what": "decided by", "answer": told.get(known.policy, known.policy), "tone": ""}
 
 
-def _budget(known: Known) -> View:
-    """What looking has cost; source: decision-engine §2.5, §2.6."""
-    what, level = "error budget", number(100 * (known.alpha or 0.05))
+def _looks(known: Known) -> View:
+    """What looking has cost: nothing, where the last look decides (decision-engine §2.5, §2.6)."""
+    taken = f"{known.iteration} of {known.of or '?'}"
     if known.policy != "assured":
-        return {"what": what, "answer": "none: point estimates err as they may", "tone": ""}
-    return {"what": what, "answer": f"α {level} %, nothing spent by looking", "tone": "good"}
+        return {"what": "looks · error budget", "answer": f"{taken} · none", "tone": ""}
+    level = number(100 * (known.alpha or 0.05))
+    answer = f"{taken} · α {level} %, unspent"
+    return {"what": "looks · error budget", "answer": answer, "tone": "good"}
 
 
 def _moment(at: datetime | None) -> str | None:

@@ -8,6 +8,7 @@ from datetime import timedelta
 import jsonschema
 import orjson
 import pytest
+import yaml
 from pydantic import SecretStr
 
 from crossfade.events import Assessment, Incident, StageChange
@@ -252,6 +253,28 @@ async def test_the_log_answers_with_the_event_behind_a_line(client, tell):
     assert event["type"] == "crossfade.assessment.v1"
     assert event["data"]["verdict"] == "continue"
     assert len(whole) == len(IrisRun().events(upto=3))
+
+
+async def test_the_document_of_a_run_is_served_as_json_and_as_yaml(client, tell):
+    await tell(IrisRun().events(upto=1))
+    await tell(
+        [(START, e) for _, e in IrisRun(name="other", uid="o", iterations=3).beginning()]
+    )
+
+    body = await (await client.get(f"{ONE}/document")).json()
+    text = await (await client.get(f"{ONE}/document?form=yaml")).text()
+    odd = await client.get(f"{ONE}/document?form=xml")
+
+    assert body["experiment"]["metadata"]["name"] == NAME
+    parts = list(yaml.safe_load_all(text))
+    assert parts == [*body["metrics"], body["experiment"]]
+    assert odd.status == 422
+
+
+async def test_a_run_that_waits_has_no_document_yet(client, tell):
+    await tell(list(IrisRun().beginning())[:1])
+
+    assert (await client.get(f"{ONE}/document")).status == 404
 
 
 async def test_pages_allow_no_inline_script_or_style(client, tell):

@@ -32,7 +32,7 @@ export const traffic = (Plotly, element, view, points, upto, incidents) => {
     return {
       name: version, x: [...x, ...until], y: [...splits, ...(live ? [last] : [])].map((split) => split[version] ?? 0), stackgroup: "split", mode: "lines",
       line: { shape: "hv", width: base ? 0 : 2, color: line }, fillcolor: base ? colour("faint") : tint(line, 0.45),
-      hovertemplate: "%{y} %",
+      customdata: seen.map((p) => (n || !p.d ? "" : ` · ${p.d}`)), hovertemplate: "%{y} %%{customdata}",
     };
   });
   const measured = seen.filter((p) => p.m && p.m[view.focus] !== undefined);
@@ -93,7 +93,7 @@ const boundary = (r) => {
   ];
   if (needed) shapes.push(level(0, "soft"));
   const text = needed ? `proved beyond ${number(needed)}` : r.lowIsBetter ? "proved below 0" : "proved above 0";
-  return { shapes, annotations: [note(needed, text, "good", { yanchor: r.lowIsBetter ? "top" : "bottom" })] };
+  return { shapes, annotations: [note(needed, text, "good", { yanchor: r.lowIsBetter ? "bottom" : "top" })] };
 };
 
 // The first intervals are as wide as ignorance; the later half sets the scale, the rest is cut off.

@@ -34,10 +34,10 @@ export const evidence = (Plotly, element, view, points, upto) => {
   const band = (from, to, name) => ({ type: "rect", xref: "paper", x0: 0, x1: 1, y0: from, y1: to, fillcolor: tint(colour(name), 0.09), line: { width: 0 }, layer: "below" });
   const alarms = asked.some((p) => p.proof.against > 0) || seen.some((q) => asked.some((p) => q.e[p.candidate]?.[p.claim]?.[1] > 0));
   const shapes = [band(1, TOP + 0.2, "accent"), level(1, "accent", { width: 1.5 }), level(0, "line")];
-  const annotations = [note(1, `proved: e-value ${asked[0].proof.bar}`, "good", { yanchor: "bottom" })];
+  const annotations = [note(1, `proved: e-value ${asked[0].proof.bar}`, "good", { x: 0, xanchor: "left" })];
   if (alarms) {
     shapes.push(band(-1, -TOP - 0.2, "bad"), level(-1, "bad", { width: 1.5 }));
-    annotations.push(note(-1, "violated: the run ends", "bad", { yanchor: "top" }));
+    annotations.push(note(-1, "violated: the run ends", "bad", { x: 0, xanchor: "left", yanchor: "top" }));
   }
   Plotly.react(element, traces, layout({
     margin: { l: 46, r: 10, t: 6, b: 42 },

@@ -25,3 +25,12 @@ export const duration = (seconds) => {
 export const age = (at) => (at ? duration((Date.now() - new Date(at)) / 1000) : "–");
 
 export const title = (text) => text.replace(/_/g, " ");
+
+const ordinal = (n) => `${n}${{ 1: "st", 2: "nd", 3: "rd" }[n % 100 > 10 && n % 100 < 14 ? 0 : n % 10] || "th"}`;
+
+// Where a run stands at its target: `next in line`, `3rd in line`, `2 wait behind it`.
+export const place = (queue) => {
+  if (!queue) return "";
+  if (queue.position === 0) return queue.waiting ? `${queue.waiting} ${queue.waiting === 1 ? "waits" : "wait"} behind it` : "";
+  return queue.position === 1 ? "next in line" : `${ordinal(queue.position)} in line`;
+};

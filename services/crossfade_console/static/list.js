@@ -1,6 +1,6 @@
 // Every experiment in one table; only the rows that changed are drawn again.
 import { $, data, h, say } from "./dom.js";
-import { age, title } from "./format.js";
+import { age, place, title } from "./format.js";
 import { follow } from "./live.js";
 import { line } from "./sparks.js";
 
@@ -35,7 +35,7 @@ const draw = (run) => {
       line(run.spark, { low: 0, high: 100, step: true, area: true, label: `${run.focus}: ${run.split[run.focus] ?? 0} %` }),
       h("span", {}, run.split[run.focus] === undefined ? "–" : `${run.split[run.focus]} %`, h("small", {}, run.focus || "")))),
     h("td", { class: "num" }, run.of ? `${run.iteration} / ${run.of}` : "–"),
-    h("td", {}, run.target || "–"),
+    h("td", {}, run.target || "–", h("small", { title: run.queue?.ahead ? `behind ${run.queue.ahead}` : null }, place(run.queue))),
     h("td", { class: "num", "data-at": run.endedAt || run.startedAt || "" }, age(run.endedAt || run.startedAt)));
 };
 

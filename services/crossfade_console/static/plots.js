@@ -17,7 +17,7 @@ export const layout = (more) => ({
   paper_bgcolor: "rgba(0,0,0,0)", plot_bgcolor: "rgba(0,0,0,0)",
   font: { family: "Inter, system-ui, DejaVu Sans, sans-serif", size: 12, color: colour("soft") },
   hovermode: "x unified", hoverlabel: { bgcolor: colour("card"), bordercolor: colour("line"), font: { color: colour("text") } },
-  legend: { orientation: "h", y: 1.14, x: 0, font: { size: 11 } }, showlegend: true,
+  legend: { orientation: "h", y: 1.03, yanchor: "bottom", x: 0, font: { size: 11 } }, showlegend: true,
   dragmode: false,
   ...more,
 });
@@ -33,4 +33,4 @@ export const lines = () => [colour("accent"), ...extra];
 
 export const level = (y, name, more = {}) => ({ type: "line", xref: "paper", x0: 0, x1: 1, y0: y, y1: y, line: { color: colour(name), width: 1, ...more } });
 
-export const note = (y, text, name, more = {}) => ({ xref: "paper", x: 1, y, text, showarrow: false, xanchor: "right", yanchor: "bottom", font: { size: 11, color: colour(name) }, ...more });
+export const note = (y, text, name, more = {}) => ({ xref: "paper", x: 1, y, text, showarrow: false, xanchor: "right", yanchor: "bottom", font: { size: 11, color: colour(name) }, bgcolor: tint(colour("card"), 0.8), ...more });

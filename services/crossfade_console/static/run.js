@@ -3,12 +3,13 @@ import { actions } from "./actions.js";
 import * as charts from "./charts.js";
 import { evidence, lacking } from "./evidence.js";
 import { $, data, h, say, show } from "./dom.js";
-import { clock, duration, number, title, withUnit } from "./format.js";
+import { clock, duration, number, place, title, withUnit } from "./format.js";
 import { follow } from "./live.js";
 import { viewAt } from "./replays.js";
 import { ready } from "./plots.js";
 import { bar, line } from "./sparks.js";
 import { plotted, whatif } from "./whatif.js";
+import { whyView } from "./whys.js";
 
 let { view, points, lines } = data();
 let look = null;          // null: live
@@ -49,7 +50,7 @@ const objectives = (v) => {
     const trend = points.filter((p) => p.i > 0 && p.i <= v.iteration).map((p) => p.v?.[o.metric]?.[o.version] ?? null);
     const enough = o.standing === "not-yet" && o.proof && o.proof.for >= 1;
     const near = o.upper !== null && trend.some((x) => x > o.upper * 0.5);
-    return h("tr", {}, h("td", {}, o.name), h("td", {}, o.version), h("td", { class: "num" }, withUnit(o.value, o.unit)),
+    return h("tr", {}, h("td", {}, o.name, h("small", { class: "versionof" }, o.version)), h("td", { class: "version" }, o.version), h("td", { class: "num" }, withUnit(o.value, o.unit)),
       h("td", { class: "num" }, o.limit), h("td", { class: "wide" }, line(trend, { limit: near ? o.upper : null, label: `${o.name} of ${o.version} by look` })),
       h("td", {}, h("div", { class: "evidence" }, bar(o.share ?? 0, tone === "good" || enough ? "" : tone, proofs ? "evidence" : "share of the limit used"),
         h("span", { class: "pill", "data-tone": enough ? "good" : tone, title: o.detail || proofText(o) || word }, o.need ? `${number(Math.round(o.have))} of ${number(Math.round(o.need))}` : enough ? "enough so far" : o.standing === "not-yet" && o.proof ? `${Math.round(100 * o.proof.for)} %` : o.detail && o.standing === "unknown" ? title(o.detail) : word))));
@@ -77,14 +78,14 @@ const log = () => {
 };
 
 const why = async (item, l) => {
-  const open = item.querySelector("pre");
+  const open = item.querySelector(".opened");
   if (open) { open.remove(); return; }
-  const pre = h("pre", { tabindex: "0" }, "…");
-  item.append(pre);
+  const box = h("div", { class: "opened" }, "…");
+  item.append(box);
   try {
     const answer = await fetch(`${here()}/log?id=${encodeURIComponent(l.id)}`);
-    pre.textContent = JSON.stringify(JSON.parse(await answer.text()), null, 2);
-  } catch { pre.textContent = "The log does not keep this event any more."; }
+    show(box, whyView(JSON.parse(await answer.text()), view, points));
+  } catch { say(box, "The log does not keep this event any more."); }
 };
 
 const numbers = () => {
@@ -103,12 +104,17 @@ const next = () => {
   if (cell && view.phase !== "completed") say(cell, ageOfData(view));
 };
 
+const standing = (v) => {
+  const where = place(v.queue);
+  return where && v.queue.ahead ? `${where} behind ${v.queue.ahead}` : where;
+};
+
 const draw = () => {
   const v = look === null ? view : viewAt(view, points, look);
   $("verdict").dataset.tone = look === null ? v.tone : "warn";
   say($("phase"), v.phase === "completed" ? v.outcome || "ended" : title(v.phase));
   $("phase").dataset.tone = v.tone === "calm" ? "" : v.tone;
-  say($("pattern"), [v.pattern, v.target && `target ${v.target}`].filter(Boolean).join(" · "));
+  say($("pattern"), [v.pattern, v.target && `target ${v.target}`, standing(v)].filter(Boolean).join(" · "));
   say($("headline"), v.headline);
   say($("why"), v.why);
   $("acts").hidden = look !== null;   // nobody acts on the past
@@ -116,6 +122,9 @@ const draw = () => {
   tiles(v); objectives(v); trust(v); next();
   whatif(view);
   say($("evidence-said"), decides(view));
+  const silent = !view.proofs.length && view.iteration > 0;
+  $("evidence-card").hidden = silent;
+  $("evidence-card").parentElement.classList.toggle("alone", silent);
   if (view.reward) say($("t-reward"), `Reward · ${view.reward.name}`);
   const slider = $("look");
   slider.max = newest();

@@ -14,7 +14,7 @@ const field = (id, label, control) => h("label", { for: id }, h("span", {}, labe
 
 const form = (view) => {
   const policy = h("select", { id: "w-policy", name: "policy" }, ["assured", "iter8"].map((name) =>
-    h("option", { value: name, selected: name !== view.policy }, name === "iter8" ? "iter8 · point estimates" : "assured · proof")));
+    h("option", { value: name, selected: name !== view.policy }, name === "iter8" ? "iter8 (points)" : "assured (proof)")));
   const alpha = h("input", { id: "w-alpha", name: "alpha", inputmode: "decimal", placeholder: number(view.alpha ?? 0.05), autocomplete: "off" });
   const effect = view.reward && h("input", { id: "w-effect", name: "minEffect", inputmode: "decimal", placeholder: number(view.reward.minEffect), autocomplete: "off" });
   const limits = limited(view).map((o, n) => field(`w-limit-${n}`, `${o.name} ${o.upper !== null ? "≤" : "≥"}`,
@@ -78,7 +78,10 @@ const row = (c, n) => h("tr", {},
 
 const draw = () => {
   const shown = [ran, ...columns].filter(Boolean);
-  $("whatif-results").hidden = !columns.length;
+  if ($("whatif-results").hidden !== !columns.length) {
+    $("whatif-results").hidden = !columns.length;
+    dispatchEvent(new Event("resize"));   // the chart beside it has another height now
+  }
   show($("whatif-table").tBodies[0], shown.map((c) => row(c, c === ran ? 0 : columns.indexOf(c) + 1)));
   if (Plotly && columns.length) plot(shown);
 };
@@ -93,8 +96,8 @@ const plot = (shown) => {
     return [course, { name: "stops", x: [x[x.length - 1]], y: [y[y.length - 1]], mode: "markers", marker: { size: 11, symbol: c.verdict === "promote" ? "star" : "x", color: line }, showlegend: false, legendgroup: c.name, hovertemplate: `${c.verdict}` }];
   });
   Plotly.react($("whatif-plot"), traces, layout({
-    showlegend: false, margin: { l: 38, r: 12, t: 8, b: 40 },
-    xaxis: axis({ title: { text: "look · share asked for candidates, %; ★ promotes, × ends without", font: { size: 11 } }, showgrid: false, range: [0.4, Math.max(about.of || 0, 2) + 0.6], nticks: 8 }),
+    showlegend: false, margin: { l: 38, r: 12, t: 8, b: 26 },
+    xaxis: axis({ showgrid: false, range: [0.4, Math.max(about.of || 0, 2) + 0.6], nticks: 8 }),
     yaxis: axis({ range: [-3, 105], tickvals: [0, 25, 50, 75, 100] }),
   }), config);
   $("whatif-plot").setAttribute("aria-label", shown.map((c) => `${c.name}: ${c.stoppedAt === null ? "goes on" : `${c.verdict} at look ${c.stoppedAt}`}`).join("; "));
