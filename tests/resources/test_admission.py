@@ -61,7 +61,6 @@ MISTAKES = [
     mistake(FINISH, {}, "a list"),
     mistake("duration.intervalSeconds", 0, "found 0"),
     mistake("duration.intervalSeconds", "10", "found '10'; right would be a whole"),
-    mistake("duration.maxLoops", None, "is empty"),
     mistake("duration.maxLoops", 2**31, "up to 2147483647"),
     mistake("criteria.rewards", [], "Invalid number of rewards for A/B experiment"),
     mistake("criteria.rewards[0].preferredDirection", "higher", "'High'"),
@@ -281,6 +280,33 @@ def test_a_metric_given_twice_is_refused(body):
     body["metrics"].append(body["metrics"][0])
 
     assert "given twice" in refused(body)["metrics[7].metadata.name"].message
+
+
+def test_fields_without_a_value_are_left_out_with_a_warning(body):
+    put(body, "experiment.spec.duration.maxLoops", None)
+    put(body, "experiment.spec.strategy.actions.loop", None)
+    put(body, "experiment.spec.decision", None)
+    put(body, "metrics[0].spec.type", None)
+    document = admit(body)
+
+    assert document.max_loops == 1
+    assert "loop" not in document.actions
+    assert document.policy == "iter8"
+    assert sorted(document.warnings) == [
+        "metrics[0].spec.type: is empty and was left out",
+        "spec.decision: is empty and was left out",
+        "spec.duration.maxLoops: is empty and was left out",
+        "spec.strategy.actions.loop: is empty and was left out",
+    ]
+
+
+def test_what_has_to_be_there_is_missing_where_it_is_empty(body):
+    put(body, "experiment.spec.target", None)
+    put(body, "experiment.spec.versionInfo.candidates[0].name", None)
+    errors = refused(body)
+
+    assert "is missing" in errors["spec.target"].message
+    assert "is missing" in errors["spec.versionInfo.candidates[0].name"].message
 
 
 def test_unknown_fields_are_left_out_with_a_warning(body):

@@ -12,7 +12,12 @@ from crossfade.resources.documents import Document
 from crossfade.resources.experiments import Experiment
 from crossfade.resources.metrics import Metric
 from crossfade.resources.mistakes import METRIC_UNAVAILABLE, reason_of
-from crossfade.resources.parsing import parse_experiment, unknown_fields
+from crossfade.resources.parsing import (
+    empty_fields,
+    parse_experiment,
+    unknown_fields,
+    without_empty,
+)
 from crossfade.resources.repair import mended, remaining
 from crossfade.resources.resolving import Found, brought_along, resolve
 from crossfade.resources.rules import misspecified, unfinished
@@ -68,12 +73,17 @@ def _read(errors: list[FieldError], raw: Mapping[str, Any]) -> Experiment | None
         return parse_experiment(raw)
     except Malformed as malformed:
         errors += malformed.errors
-        return mended(Experiment, raw)
+        return mended(Experiment, without_empty(raw, Experiment))
 
 
 def _pruned(raw: Mapping[str, Any], given: Sequence[Any]) -> Iterator[str]:
+    """What an API server leaves out without a word."""
     for field in unknown_fields(raw, Experiment):
         yield f"{field}: is not a field of an Experiment and was left out"
+    for field in empty_fields(raw, Experiment):
+        yield f"{field}: is empty and was left out"
     for i, metric in enumerate(given):
         for field in unknown_fields(tidied(metric), Metric):
             yield f"metrics[{i}].{field}: is not a field of a Metric and was left out"
+        for field in empty_fields(tidied(metric), Metric):
+            yield f"metrics[{i}].{field}: is empty and was left out"

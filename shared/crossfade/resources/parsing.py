@@ -8,7 +8,7 @@ from typing import Any, TypeVar, get_args
 from pydantic import BaseModel, ValidationError
 from pydantic.fields import FieldInfo
 
-from crossfade.errors import FieldError, Malformed
+from crossfade.errors import Malformed
 from crossfade.resources.experiments import API_VERSION, Experiment
 from crossfade.resources.fields import Resource
 from crossfade.resources.metrics import Metric
@@ -33,36 +33,60 @@ def unknown_fields(doc: Mapping[str, Any], model: type[Resource]) -> list[str]:
     return [path(steps) for steps, found in _odd(doc, model, ()) if found is not None]
 
 
+def empty_fields(doc: Mapping[str, Any], model: type[Resource]) -> list[str]:
+    """Paths of the fields that have no value (null), in the document's order."""
+    return [path(steps) for steps, found in _odd(doc, model, ()) if found is None]
+
+
+def without_empty(value: Any, model: type[BaseModel]) -> Any:
+    """A copy without the fields that have no value, which an API server leaves out too."""
+    if not isinstance(value, Mapping) or model.model_config.get("extra") == "allow":
+        return value
+    fields = _fields(model)
+    return {
+        key: _without_below(held, fields[key]) if key in fields else held
+        for key, held in value.items()
+        if not (held is None and key in fields)
+    }
+
+
+def _without_below(held: Any, info: FieldInfo) -> Any:
+    model = _model_in(info.annotation)
+    if model is None:
+        return held
+    if _of_lists(info) and isinstance(held, Mapping):
+        return {key: _each_without(v, model) for key, v in held.items() if v is not None}
+    if isinstance(held, (list, tuple)):
+        return _each_without(held, model)
+    return without_empty(held, model)
+
+
+def _each_without(listed: Any, model: type[BaseModel]) -> Any:
+    if not isinstance(listed, (list, tuple)):
+        return listed
+    return [without_empty(item, model) for item in listed]
+
+
 def _parsed(model: type[R], doc: Mapping[str, Any], kind: str) -> R:
     if not isinstance(doc, Mapping):
         raise Malformed(f"found {shown(doc)}; right would be a mapping that says a {kind}")
-    filled = {"apiVersion": API_VERSION, "kind": kind, **doc}
-    errors = [
-        FieldError(path(steps), "is empty; right would be a value, or no such field at all")
-        for steps, found in _odd(filled, model, ())
-        if found is None
-    ]
+    filled = without_empty({"apiVersion": API_VERSION, "kind": kind, **doc}, model)
     try:
-        read = model.model_validate(filled, by_alias=True, by_name=False)
+        return model.model_validate(filled, by_alias=True, by_name=False)
     except ValidationError as failure:
-        known = {error.field for error in errors}
-        errors += [e for e in translated(failure) if e.field not in known]
-        raise Malformed(errors) from failure
-    if errors:
-        raise Malformed(errors)
-    return read
+        raise Malformed(translated(failure)) from failure
 
 
 def _odd(value: object, model: type[BaseModel], at: Steps) -> Iterator[tuple[Steps, object]]:
     """Unknown fields with their value, and known ones without a value as `None`."""
     if not isinstance(value, Mapping) or model.model_config.get("extra") == "allow":
         return
-    fields = {info.alias or name: info for name, info in model.model_fields.items()}
+    fields = _fields(model)
     for key, held in value.items():
         here = (*at, str(key))
         if key not in fields:
             yield here, held if held is not None else ""
-        elif held is None and key not in ("strength", "status"):
+        elif held is None:
             yield here, None
         else:
             yield from _below(held, fields[key], here)
@@ -72,8 +96,10 @@ def _below(held: object, info: FieldInfo, at: Steps) -> Iterator[tuple[Steps, ob
     model = _model_in(info.annotation)
     if model is None:
         return
-    if "dict[" in str(info.annotation) and isinstance(held, Mapping):
+    if _of_lists(info) and isinstance(held, Mapping):
         for key, listed in held.items():
+            if listed is None:
+                yield (*at, str(key)), None
             yield from _each(listed, model, (*at, str(key)))
     elif isinstance(held, (list, tuple)):
         yield from _each(held, model, at)
@@ -84,6 +110,14 @@ def _below(held: object, info: FieldInfo, at: Steps) -> Iterator[tuple[Steps, ob
 def _each(listed: object, model: type[BaseModel], at: Steps) -> Iterator[tuple[Steps, object]]:
     for index, item in enumerate(listed if isinstance(listed, (list, tuple)) else ()):
         yield from _odd(item, model, (*at, index))
+
+
+def _fields(model: type[BaseModel]) -> dict[str, FieldInfo]:
+    return {info.alias or name: info for name, info in model.model_fields.items()}
+
+
+def _of_lists(info: FieldInfo) -> bool:
+    return "dict[" in str(info.annotation)
 
 
 def _model_in(annotation: object) -> type[BaseModel] | None:
