@@ -13,6 +13,7 @@ from crossfade_cli.failing import lines
 from crossfade_cli.options import Files
 
 if TYPE_CHECKING:
+    from crossfade.events import MetricSample
     from crossfade.resources import Document
     from crossfade_analyzer.policies.port import Policy
 
@@ -57,8 +58,17 @@ def filtered(
             for told in lines(error):
                 typer.echo(f"line {number}: {told}", err=True)
             return MALFORMED
+        sample = in_full(document, sample)
         memory = memories.get(sample.uid, {})
         assessment, memories[sample.uid] = judged(policies, document, memory, sample)
         out.write(assessment.body() + b"\n")
         out.flush()
     return 0
+
+
+def in_full(document: Document, sample: MetricSample) -> MetricSample:
+    """The sample with metrics as `namespace/name`; by hand they may be written as in criteria."""
+    if all("/" in reading.metric for reading in sample.readings):
+        return sample
+    named = [r.model_copy(update={"metric": document.key(r.metric)}) for r in sample.readings]
+    return sample.model_copy(update={"readings": tuple(named)})
