@@ -173,21 +173,20 @@ def _snapshot(plan: Plan, j: int, v: int, look: Look) -> Counts | None:
 def _batch(claim: Claim, line: Line, now: Counts) -> Counts | None:
     """What came since the line's snapshot, version by version; None when it must wait."""
     seen = line.seen or (0.0,) * len(now)
-    width = len(now) // 2 if claim.paired else len(now)
-    by_time = claim.exposure == "time"
-    batch: Counts = ()
-    for i in range(0, len(now), width):
-        part: Counts | None = now[i : i + width]
-        if claim.window == "interval":
-            part = _interval(claim, seen[i : i + width], now[i : i + width])
-        else:
-            part = batches.difference(
-                seen[i : i + width], now[i : i + width], by_time, claim.firm
-            )
-        if part is None:
-            return None
-        batch += batches.canonical(claim, part)
-    return batch
+    if not claim.paired:
+        return _part(claim, seen, now)
+    half = len(now) // 2
+    candidate = _part(claim, seen[:half], now[:half])
+    baseline = _part(claim, seen[half:], now[half:])
+    return None if candidate is None or baseline is None else candidate + baseline
+
+
+def _part(claim: Claim, seen: Counts, now: Counts) -> Counts | None:
+    """What came of one version; None when it must wait."""
+    if claim.window == "interval":
+        return batches.canonical(claim, _interval(claim, seen, now))
+    part = batches.difference(seen, now, claim.exposure == "time", claim.firm)
+    return None if part is None else batches.canonical(claim, part)
 
 
 def _interval(claim: Claim, seen: Counts, now: Counts) -> Counts:

@@ -35,12 +35,13 @@ def _edge(n: float, x: float, level: float) -> float:
     """
     logit = _start(n, x, level)
     for _ in range(100):
-        odds = math.exp(min(max(logit, -700.0), 700.0))
+        odds = math.exp(logit)  # below the top, which is log n at most: no overflow
         move = (level - x * logit + n * math.log1p(odds)) / (x - n * odds / (1.0 + odds))
         logit += move
         if abs(move) <= 1e-8 * max(abs(logit), 1.0):  # what is left of it is its square
             break
-    return 1.0 / (1.0 + math.exp(-logit)) if logit > -700.0 else 0.0
+    odds = math.exp(logit)
+    return odds / (1.0 + odds)
 
 
 def _start(n: float, x: float, level: float) -> float:

@@ -66,9 +66,7 @@ def _entry(
         entry |= {name: _plain(getattr(found, name)) for name in _DESCRIBED}
         return entry | {"proved": False, "lacks": mapped.field, "why": mapped.why}
     entry["per"] = _per(mapped.claim)
-    for told, value in zip(_TOLD, found[_SAID_BEFORE:], strict=True):
-        whole = value.__class__ is not float or value.is_integer()
-        entry[told] = value if whole else _plain(value)
+    entry.update(zip(_TOLD, map(_plain, found[_SAID_BEFORE:]), strict=True))
     entry |= bars
     if mapped.claim.paired:
         entry["pBestBaseline"] = _plain(findings.p_best_baseline)
@@ -83,6 +81,6 @@ def _per(claim: Claim) -> str:
 
 
 def _plain(value: Any) -> Any:
-    if not isinstance(value, float):
+    if value.__class__ is not float or value.is_integer():
         return value
     return round(value, 9) if math.isfinite(value) else None

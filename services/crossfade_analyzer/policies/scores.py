@@ -22,8 +22,8 @@ class Told:
     errors: tuple[str, ...] = ()
 
     def __str__(self) -> str:
-        parts = (("Error", self.errors), ("Warning", self.warnings), ("Info", self.infos))
-        return "; ".join(f"{name}: {', '.join(texts)}" for name, texts in parts)
+        errors, warnings, infos = map(", ".join, (self.errors, self.warnings, self.infos))
+        return f"Error: {errors}; Warning: {warnings}; Info: {infos}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,17 +52,16 @@ def meets(value: float | None, objective: Objective) -> bool:
 def score(document: Document, sample: MetricSample) -> Scores:
     """Objectives, best versions and winner of one sample."""
     names = [version.name for version in document.versions]
-    objectives = document.objectives
-    keys = [document.key(objective.metric) for objective in objectives]
     met: dict[str, tuple[bool, ...]] = {}
     warnings: list[str] = []
     if document.criteria.objectives is not None:
         for name in names:
-            values = [sample.value(name, key) for key in keys]
-            met[name] = tuple(meets(v, o) for v, o in zip(values, objectives, strict=True))
+            met[name] = tuple(
+                [meets(sample.value(name, key), one) for one, key in document.judged]
+            )
         warnings += [
             f"Value for {objective.metric} metric and {name} version is None."
-            for objective, key in zip(objectives, keys, strict=True)
+            for objective, key in document.judged
             for name in names
             if sample.value(name, key) is None
         ]
@@ -130,8 +129,8 @@ def failed(
     """Known values outside their limits: (version, objective, value). Unknown is not failed."""
     found = []
     for name in versions:
-        for objective in document.objectives:
-            value = sample.value(name, document.key(objective.metric))
+        for objective, key in document.judged:
+            value = sample.value(name, key)
             if value is not None and not meets(value, objective):
                 found.append((name, objective, value))
     return found

@@ -50,7 +50,7 @@ class Document(BaseModel):
         """The experiment's name."""
         return self.experiment.name
 
-    @property
+    @cached_property
     def namespace(self) -> str:
         """The experiment's namespace."""
         return self.experiment.namespace
@@ -66,29 +66,34 @@ class Document(BaseModel):
         info = self.experiment.spec.version_info
         return () if info is None else (info.baseline, *(info.candidates or ()))
 
-    @property
+    @cached_property
     def baseline(self) -> Version:
         """The version that the others are measured against."""
         if not self.versions:
             raise NotFound("No versionInfo in experiment")
         return self.versions[0]
 
-    @property
+    @cached_property
     def candidates(self) -> tuple[Version, ...]:
         """The versions that might replace the baseline."""
         return self.versions[1:]
 
-    @property
+    @cached_property
     def criteria(self) -> Criteria:
         """The criteria; empty where the document has none."""
         return self.experiment.spec.criteria or Criteria()
 
-    @property
+    @cached_property
     def objectives(self) -> tuple[Objective, ...]:
         """The objectives in the document's order."""
         return self.criteria.objectives or ()
 
-    @property
+    @cached_property
+    def judged(self) -> tuple[tuple[Objective, str], ...]:
+        """Each objective with the key of its metric."""
+        return tuple((one, self.key(one.metric)) for one in self.objectives)
+
+    @cached_property
     def rewards(self) -> tuple[Reward, ...]:
         """The rewards in the document's order; at most one."""
         return self.criteria.rewards or ()
@@ -133,12 +138,12 @@ class Document(BaseModel):
         """How many loops there are."""
         return self._duration.max_loops or MAX_LOOPS
 
-    @property
+    @cached_property
     def iterations(self) -> int:
         """Iterations of the whole run."""
         return self.iterations_per_loop * self.max_loops
 
-    @property
+    @cached_property
     def caps(self) -> tuple[int, int]:
         """Largest weight of a candidate and largest rise per iteration, in percent."""
         weights = self.experiment.spec.strategy.weights or Weights()
@@ -167,7 +172,7 @@ class Document(BaseModel):
             for name, ref in found.items()
         }
 
-    @property
+    @cached_property
     def pattern(self) -> TestingPattern:
         """How versions are compared."""
         return self.experiment.spec.strategy.testing_pattern

@@ -193,7 +193,7 @@ class ExperimentStatus(Resource):
 
 def moment(at: datetime) -> str:
     """A moment as Kubernetes writes one: `2021-06-22T15:20:18Z`."""
-    return at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return at.astimezone(UTC).replace(tzinfo=None).isoformat(timespec="seconds") + "Z"
 
 
 def readings(values: dict[str, dict[str, float | None]]) -> dict[str, AggregatedMetric]:
