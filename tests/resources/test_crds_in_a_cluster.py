@@ -166,6 +166,23 @@ async def test_what_the_server_refuses_admission_refuses_too(cluster, field, val
         admit({"experiment": document, "metrics": METRICS})
 
 
+async def test_fields_without_a_value_are_left_out_by_the_server_and_by_admission(cluster):
+    document = broken("strategy.actions.loop", None)
+    document["spec"]["duration"]["maxLoops"] = None
+    answer = await tried(cluster, document)
+
+    assert answer.status == 201, answer.body
+    spec = answer.body["spec"]
+    assert "loop" not in spec["strategy"]["actions"]
+    assert "maxLoops" not in spec["duration"]
+    admitted = admit({"experiment": document, "metrics": METRICS}).experiment.dump()["spec"]
+    assert "loop" not in admitted["strategy"]["actions"]
+    assert "maxLoops" not in admitted["duration"]
+
+    answer = await tried(cluster, broken("target", None))
+    assert answer.status == 422
+
+
 async def test_only_the_server_refuses_a_quantity_written_as_a_bare_float(cluster):
     document = broken("criteria.objectives[1].upperLimit", 0.01)
 

@@ -62,7 +62,10 @@ def undeclared(
 
 
 def defaulted(value: Any, schema: Schema) -> Any:
-    """A copy in which absent fields have the schema's defaults."""
+    """A copy in which absent fields have the schema's defaults.
+
+    A null counts as absent unless the schema declares it nullable, as in kube-apiserver from 1.20.
+    """
     if isinstance(value, dict):
         return _with_defaults(value, schema)
     if isinstance(value, list) and isinstance(schema.get("items"), dict):
@@ -71,16 +74,22 @@ def defaulted(value: Any, schema: Schema) -> Any:
 
 
 def _with_defaults(value: dict[str, Any], schema: Schema) -> dict[str, Any]:
-    filled = dict(value)
+    filled = {key: inner for key, inner in value.items() if not _empty(inner, key, schema)}
     for key, inner in (schema.get("properties") or {}).items():
-        absent = key not in filled or (filled[key] is None and not inner.get("nullable"))
-        if absent and "default" in inner:
+        if key not in filled and "default" in inner:
             filled[key] = orjson.loads(orjson.dumps(inner["default"]))
     for key, current in filled.items():
         declared = below(schema, key)
         if declared is not None:
             filled[key] = defaulted(current, declared)
     return filled
+
+
+def _empty(value: Any, key: str, schema: Schema) -> bool:
+    if value is not None:
+        return False
+    declared = below(schema, key)
+    return declared is not None and not declared.get("nullable")
 
 
 def mistakes(value: Any, schema: Schema, path: str = "") -> Iterator[Cause]:
