@@ -6,6 +6,7 @@ command's id, so that a command delivered twice begins one run. Source: architec
 
 from __future__ import annotations
 
+import logging
 import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -31,6 +32,8 @@ from crossfade.runtime.runs import Runs
 from crossfade.settings import ActuatorSettings
 from crossfade_actuator.advising import advised
 from crossfade_actuator.ledger import Ledger
+
+log = logging.getLogger(__name__)
 
 NAMES = uuid.UUID("6f0c7a9e-5d1b-4a52-9b4e-0d2c1f7ab3c4")
 """The namespace of derived uids."""
@@ -95,7 +98,9 @@ class Admission:
         return known
 
     async def start(self, document: Document, uid: str) -> RunState:
-        """The run, begun now or before."""
+        """The run, begun now or before; the log keeps what nobody may have been answered."""
+        if document.warnings:
+            log.warning("started with warnings", extra={"run": uid, "told": document.warnings})
         state = begin(
             uid,
             document.namespace,

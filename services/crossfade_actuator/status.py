@@ -3,25 +3,17 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
 from crossfade.domain.runs import Condition, RunState
 from crossfade.errors import CrossfadeError
-from crossfade.linting import RULES, Rule
 from crossfade.resources import Document
 from crossfade.resources.status import moment
 from crossfade.runtime.clock import Clock
 from crossfade.runtime.runs import Runs
-from crossfade_actuator.advising import advised
 from crossfade_actuator.cluster import Cluster
-
-LINTED = "Linted"
-WARNS = ("Failed", LINTED)
-MOST_EVENTS = 10
-"""Of lint, for each run: the first of them are the worst."""
 
 
 def status_of(state: RunState, document: Document | None = None) -> dict[str, Any]:
@@ -89,8 +81,6 @@ class StatusWriter:
     runs: Runs
     clock: Clock
     reporter: str
-    rules: Sequence[Rule] = RULES
-    """What the document is linted by; every finding is an Event of its own."""
     told: dict[str, set[Condition]] = field(default_factory=dict)
 
     async def show(self, state: RunState) -> None:
@@ -101,17 +91,7 @@ class StatusWriter:
         await self.cluster.patch_status(
             state.namespace, state.name, state.uid, status_of(state, document)
         )
-        if document is not None and state.uid not in self.told and not state.start_at:
-            await self._advise(state, document)
         await self._tell(state)
-
-    async def _advise(self, state: RunState, document: Document) -> None:
-        """Who applied the resource saw no answer: what lint finds is said beside it.
-
-        A replica that says it again uses the same names, and changes nothing.
-        """
-        for warning in advised(document, self.rules).warnings[:MOST_EVENTS]:
-            await self._event(state, Condition(LINTED, True, LINTED, warning, state.init_at))
 
     async def _tell(self, state: RunState) -> None:
         told = self.told.setdefault(state.uid, set())
@@ -148,7 +128,7 @@ def event_of(
         "action": condition.reason,
         "reason": condition.reason,
         "note": (condition.message or condition.reason)[:1024],
-        "type": "Warning" if condition.type in WARNS and condition.status else "Normal",
+        "type": "Warning" if condition.type == "Failed" and condition.status else "Normal",
         "regarding": {
             "apiVersion": "iter8.tools/v2alpha2",
             "kind": "Experiment",

@@ -53,8 +53,7 @@ def put_together(settings: Settings, opened: Connection, owner: str) -> Actuator
     )
     linted = rules(settings.analyzer.default_policy)
     admission = Admission(ledger, runs, settings.actuator, utc_now, cluster, linted)
-    reporter = f"actuator-{owner}"
-    writer = StatusWriter(cluster, runs, utc_now, reporter, linted) if cluster else None
+    writer = StatusWriter(cluster, runs, utc_now, f"actuator-{owner}") if cluster else None
     converger = Converger(
         ledger,
         TargetLock(store),

@@ -111,3 +111,12 @@ async def test_warnings_are_no_part_of_what_is_kept():
 
 def a_finding(reason="odd"):
     return Finding("odd", "warning", "spec", reason, "mend it")
+
+
+async def test_what_nobody_is_answered_stands_in_the_log(caplog):
+    stand = with_rules(lambda document: [a_finding()])
+    await stand.actuator.ask_start(a_start())
+    assert "started with warnings" not in caplog.text
+    await stand.obeyed()
+    (line,) = [found for found in caplog.records if found.msg == "started with warnings"]
+    assert line.told == ("spec: odd [odd] → mend it",)

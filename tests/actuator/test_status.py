@@ -145,26 +145,3 @@ async def test_a_new_run_of_the_name_is_never_written_over(server, cluster, writ
     with pytest.raises(NotFound, match="another one by now"):
         await writer.show(a_state(made))
     assert "status" not in await cluster.get_experiment("default", "exp")
-
-
-async def test_what_lint_finds_is_an_event_of_its_own_said_once_before_the_start(cluster, made):
-    class Linted:
-        async def document(self, uid, revision):
-            return a_document(objectives=[{"metric": "lat"}, {"metric": "ue"}])
-
-    early = a_state(made, phase=Phase.WAITING, marks=(), start_at=0.0, revision=1)
-    for reporter in ("one", "one", "two"):
-        await StatusWriter(cluster, Linted(), lambda: AT, reporter).show(early)
-    await StatusWriter(cluster, Linted(), lambda: AT, "three").show(a_state(made, marks=()))
-
-    told = await events(cluster, made)
-    said = sorted((e["type"], e["reason"], e["note"]) for e in told)
-    assert said == [
-        (
-            "Warning",
-            "Linted",
-            f"spec.criteria.objectives[{i}]: it has no limit: every value meets it "
-            "[limit-never-binds] → give upperLimit",
-        )
-        for i in (0, 1)
-    ]
