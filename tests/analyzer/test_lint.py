@@ -10,6 +10,7 @@ from test_mapping import EXAMPLES, an_example
 
 from crossfade import linting
 from crossfade.resources import admit
+from crossfade.testing.documents import a_document
 from crossfade_analyzer.provability import rules
 
 RULES = rules()
@@ -112,6 +113,13 @@ def test_units_are_held_against_the_names_of_series(units, query, wrong):
 )
 def test_a_limit_that_nothing_can_exceed_is_no_promise(spec, limit, loose):
     assert ("limit-never-binds" in codes(a_linted(limit=limit, **spec))) == loose
+
+
+def test_limits_that_exclude_each_other_are_told_and_run_as_in_iter8():
+    document = a_document(objectives=[{"metric": "lat", "lowerLimit": "2", "upperLimit": "1"}])
+    (finding,) = [f for f in lint(document) if f.code == "limits-exclude-each-other"]
+    assert (finding.level, finding.where) == ("error", "spec.criteria.objectives[0]")
+    assert "no value is at least 2 and at most 1" in finding.reason
 
 
 @pytest.mark.parametrize(
@@ -240,6 +248,7 @@ def test_every_rule_finds_something_somewhere(rule):
             "criteria": {
                 "objectives": [
                     {"metric": "ratio"},
+                    {"metric": "ratio", "lowerLimit": "2", "upperLimit": "1"},
                     {"metric": "count", "upperLimit": "5"},
                     {"metric": "p95", "upperLimit": "0.3"},
                 ]

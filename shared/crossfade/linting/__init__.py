@@ -29,6 +29,7 @@ from crossfade.linting.findings import Finding, Level
 from crossfade.linting.measuring import (
     buckets_at_limits,
     budgets,
+    limits_that_exclude_each_other,
     limits_that_never_bind,
     short_windows,
     units_against_series,
@@ -47,6 +48,7 @@ RULES: tuple[Rule, ...] = (
     sums_for_counts,
     units_against_series,
     limits_that_never_bind,
+    limits_that_exclude_each_other,
     grpc_successes_as_errors,
     secrets_in_the_open,
     placeholders_never_filled,

@@ -57,6 +57,20 @@ def limits_that_never_bind(document: Document) -> Iterator[Finding]:
             yield _loose(f"{at}.lowerLimit", why, "give a lower limit above 0, or an upper one")
 
 
+def limits_that_exclude_each_other(document: Document) -> Iterator[Finding]:
+    """A lower limit above the upper one: nothing meets it, so nothing ever wins."""
+    for i, objective in enumerate(document.objectives):
+        lower, upper = objective.lower, objective.upper
+        if lower is not None and upper is not None and lower > upper:
+            yield Finding(
+                "limits-exclude-each-other",
+                "error",
+                f"spec.criteria.objectives[{i}]",
+                f"no value is at least {objective.lower_limit} and at most {objective.upper_limit}",
+                "give a lowerLimit up to the upperLimit",
+            )
+
+
 Latency = tuple[bool, bool]
 """(Whether a query's values are in seconds, whether it is a quantile of Seldon's histogram.)"""
 
