@@ -108,11 +108,16 @@ class Converger:
                 return
 
     async def converge(self, uid: str) -> None:
-        """Do what is wanted, in order, until nothing is or something has to be awaited."""
+        """Do what is wanted, in order, until nothing is or something has to be awaited.
+
+        Traffic moves before its status is written, but not before this process has seen that the
+        resource is still there.
+        """
         for _ in range(STEPS):
             state = await self.ledger.say(await self.ledger.load(uid))
-            await self.showing.show(state)
             kind = wanted(state).kind
+            if kind != "shift" or not self.showing.has_shown(uid):
+                await self.showing.show(state)
             if not kind or not await self._effects[kind](state):
                 return
 
@@ -167,7 +172,11 @@ class Converger:
     async def _shift(self, state: RunState) -> bool:
         if state.shift is None:
             return False
-        fact = await self.shifting.shift(state, await self._document(state), state.shift)
+        try:
+            fact = await self.shifting.shift(state, await self._document(state), state.shift)
+        except Retryable:
+            await self.showing.show(state)
+            raise
         if fact is None:
             return False
         await self.ledger.apply(state.uid, fact)

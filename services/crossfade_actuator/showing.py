@@ -30,6 +30,10 @@ class Showing:
         written = self.marks.get(state.uid) == _mark(state)
         return self.write is not None and not state.gone and not written
 
+    def has_shown(self, uid: str) -> bool:
+        """Whether this process has written the run's status before, or has none to write."""
+        return self.write is None or uid in self.marks
+
     async def show(self, state: RunState) -> None:
         """Write the status. A resource that is gone ends its run where it stands."""
         if self.write is None or not self.is_news(state):
