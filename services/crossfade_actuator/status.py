@@ -23,7 +23,7 @@ def status_of(state: RunState, document: Document | None = None) -> dict[str, An
         "initTime": _at(state.init_at),
         "lastUpdateTime": _at(state.update_at),
         "stage": state.stage,
-        "completedIterations": state.iteration,
+        "completedIterations": state.completed_iterations,
         "message": state.message,
     }
     if state.start_at:

@@ -24,10 +24,20 @@ class Outcome:
     iterations: int = 4
     message: str = "Experiment Completed"
     stages: tuple[str, ...] = ("Waiting", "Initializing", "Running", "Finishing", "Completed")
-    completed: int | None = None
-    """Completed iterations, where they are fewer than asked for."""
+    rolled_back: bool = False
+    """Whether the first iteration ends in a rollback; such a one is not a completed one."""
     promoted: Any = None
     """What the finish action leaves: a path in the object and the value there."""
+
+    @property
+    def completed(self) -> int:
+        """How many iterations are completed."""
+        return 0 if self.rolled_back else self.iterations
+
+    @property
+    def assessed(self) -> int:
+        """How many iterations were looked at."""
+        return 1 if self.rolled_back else self.iterations
 
 
 QUIET = ("Waiting", "Initializing", "Running", "Completed")
@@ -59,7 +69,7 @@ OUTCOMES: dict[str, Outcome] = {
         two("credit-blue", "credit-green", 0),
         message="Experiment rolled back",
         stages=QUIET,
-        completed=1,
+        rolled_back=True,
     ),
     "kserve-canary": Outcome(
         "serving.kserve.io/v1beta1/inferenceservices",
@@ -84,7 +94,7 @@ OUTCOMES: dict[str, Outcome] = {
         "lender-v2",
         None,
         [{"lender-v2": 100}],
-        completed=1,
+        rolled_back=True,
         promoted=("metadata.annotations.crossfade~io/conforms", "no"),
     ),
     "knative-canary": Outcome(

@@ -86,6 +86,29 @@ def test_rollback_from_a_moved_split_waits_for_the_shift_before_it_ends():
     assert state.message == "ExperimentCompleted: Experiment rolled back"
 
 
+def test_an_iteration_that_ends_in_a_rollback_is_not_a_completed_one():
+    state = step(running(actions=("finish", "loop")), assessed(14))
+    assert state.completed_iterations == 14
+    state = step(state, facts.Shifted(141.0, 14, {"b": 100, "c": 0}, {"b": 90, "c": 10}))
+    asked = replace(
+        assessed(15, verdict="rollback", final=True), reasons=({"code": "rollback-on-failure"},)
+    )
+    rolled = step(state, asked)
+    assert (rolled.iteration, rolled.completed_iterations) == (15, 14)
+    assert (rolled.recommended, rolled.action) == ("b", "")
+    back = step(rolled, facts.Shifted(151.0, 15, {"b": 90, "c": 10}, {"b": 100, "c": 0}))
+    assert conditions(back)["Completed"][2] == "Rollback handler 'finish' launched"
+    assert [m.message for m in back.marks if m.message.endswith("15")] == []
+    done = step(back, facts.ActionDone(152.0, "finish", True))
+    assert done.message == "ExperimentCompleted: Experiment Completed"
+
+
+def test_a_candidate_that_has_lost_in_the_end_is_no_rollback():
+    lost = step(running(), assessed(15, {"b": 100, "c": 0}, "rollback", True, "b"))
+    assert (lost.completed_iterations, lost.outcome) == (15, "rolled-back")
+    assert lost.message == "ExperimentCompleted: Experiment completed successfully"
+
+
 @pytest.mark.parametrize("verdict", ["inconclusive", "no-data"])
 def test_not_knowing_is_no_failure_and_keeps_the_baseline(verdict):
     state = step(running(), assessed(15, {"b": 100, "c": 0}, verdict, True, ""))

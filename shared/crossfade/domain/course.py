@@ -112,12 +112,10 @@ def assess(state: RunState, fact: Assessed) -> RunState:
         recommended=fact.recommended or state.plan.baseline,
         verdict=fact.verdict,
         reasons=fact.reasons,
+        uncounted=_rolls_back(state, fact),
     )
-    seen = seen.marked(
-        "Completed", False, "IterationUpdate", f"Completed Iteration {fact.iteration}", fact.at
-    )
-    if fact.iteration % state.plan.iterations_per_loop == 0:
-        seen = end_loop(seen, fact.at)
+    if not seen.uncounted:
+        seen = end_iteration(seen, fact.at)
     seen = want(seen, fact.split, "assessment", fact.at)
     return advance(conclude(seen, fact) if fact.final else due(seen, fact.at), fact.at)
 
@@ -131,6 +129,20 @@ def fall_silent(state: RunState, fact: Silent) -> RunState:
         f"no assessment for {seconds:.0f} s, one is due every {state.plan.interval_seconds:g} s"
     )
     return replace(state, stale=True).saying("incident", what=STALE, state="opened", text=text)
+
+
+def _rolls_back(state: RunState, fact: Assessed) -> bool:
+    """Whether this is a rollback, not only the end of a run whose candidate has lost."""
+    asked = any(reason.get("code") == ROLLBACK for reason in fact.reasons)
+    early = fact.iteration < state.plan.iterations
+    return fact.final and fact.verdict == "rollback" and (early or asked)
+
+
+def end_iteration(state: RunState, at: float) -> RunState:
+    """An iteration is over: say so, and end its loop if it was the last of one."""
+    told = f"Completed Iteration {state.iteration}"
+    ended = state.marked("Completed", False, "IterationUpdate", told, at)
+    return ended if state.iteration % state.plan.iterations_per_loop else end_loop(ended, at)
 
 
 def end_loop(state: RunState, at: float) -> RunState:
@@ -226,6 +238,8 @@ def overdue(state: RunState, fact: Overdue) -> RunState:
 
 
 STALE = "stale-data"
+ROLLBACK = "rollback-on-failure"
+"""The reason of a rollback that an objective asked for."""
 
 _OVERDUE = {
     Phase.STARTING: ("HandlerFailed", "Start actions failed"),

@@ -27,7 +27,7 @@ def begin_running(state: RunState, at: float, document: dict[str, Any] | None) -
 def end(state: RunState, outcome: str, at: float) -> RunState:
     """Decided: promotion goes on to the finish action, all else returns the traffic first."""
     finish = "finish" in state.plan.actions
-    quiet = "Experiment rolled back" if outcome == "rolled-back" else QUIET
+    quiet = "Experiment rolled back" if state.uncounted else QUIET
     ending = Ending(outcome, "finish" if finish else "", FINISHED if finish else quiet)
     ended = replace(state, ending=ending, deadline=at + state.plan.phase_seconds)
     if outcome == "promoted":
@@ -77,13 +77,10 @@ def read(state: RunState, at: float) -> RunState:
 def launch(state: RunState, action: str, at: float) -> RunState:
     """Want an action to be run."""
     kind = action.partition("-")[0]
-    told = state.marked(
-        "Completed",
-        False,
-        "HandlerLaunched",
-        f"{kind.capitalize()} handler '{kind}' launched",
-        at,
-    )
+    # Upstream tells why it runs the finish action, also in this word.
+    cause = "rollback" if state.uncounted and kind == "finish" else kind
+    text = f"{cause.capitalize()} handler '{kind}' launched"
+    told = state.marked("Completed", False, "HandlerLaunched", text, at)
     # Twice the action's own limit: an interrupted task runs once more.
     return replace(told, action=action, deadline=at + 2 * state.plan.action_seconds + 60)
 

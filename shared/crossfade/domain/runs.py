@@ -117,6 +117,8 @@ class RunState:
     phase: Phase = Phase.WAITING
     epoch: int = 1
     iteration: int = 0
+    uncounted: bool = False
+    """Whether that iteration ended in a rollback: not a completed one (v2alpha2 §3.3)."""
     conditions: tuple[Condition, ...] = ()
     marks: tuple[Condition, ...] = ()
     """The last changes of conditions, oldest first: two in one step are still two Events."""
@@ -156,6 +158,11 @@ class RunState:
     def stage(self) -> str:
         """The stage of v2alpha2."""
         return STAGES[self.phase]
+
+    @property
+    def completed_iterations(self) -> int:
+        """As v2alpha2 counts them."""
+        return self.iteration - self.uncounted
 
     @property
     def over(self) -> bool:
