@@ -32,6 +32,7 @@ class History:
     last: Point = field(default_factory=dict)
     older: list[bytes] = field(default_factory=list)
     spark: list[int] = field(default_factory=list)
+    """All candidates' share together, at every change."""
     _counts: dict[str, float] = field(default_factory=dict)
 
     def take(self, event: Event, known: Known) -> None:
@@ -69,8 +70,7 @@ class History:
         if event.iteration >= self.last.get("i", -1):
             self._open(event.iteration, "")
             self.last["o"] = event.observed
-        candidate = next(iter(known.candidates), "")
-        self.spark.append(event.observed.get(candidate, 0))
+        self.spark.append(sum(event.observed.get(name, 0) for name in known.candidates))
         if len(self.spark) > 60:
             del self.spark[1:-1:2]
 

@@ -104,15 +104,18 @@ const span = (r, intervals) => {
   return [low - room, high + room];
 };
 
-const levels = (view, seen) => [...view.candidates, view.baseline].map((version, n) => ({
+// Whom the page is about comes first and has the accent, as in the traffic.
+const tried = (view) => [...new Set([view.focus, ...view.candidates])].filter((v) => view.candidates.includes(v));
+
+const levels = (view, seen) => [...tried(view), view.baseline].map((version, n) => ({
   name: version, x: seen.map((p) => p.i), y: seen.map((p) => p.v?.[view.reward.metric]?.[version] ?? null),
   mode: "lines+markers", line: { width: 2, color: version === view.baseline && view.candidates.length ? colour("soft") : n ? extra[(n - 1) % extra.length] : colour("accent") }, marker: { size: 5 }, hovertemplate: "%{y:.4g}",
 }));
 
-const diffs = (view, seen) => view.candidates.map((version, n) => {
+const diffs = (view, seen) => tried(view).map((version, n) => {
   const rows = seen.filter((p) => p.r[version]);
   return {
-    name: version, x: rows.map((p) => p.i), y: rows.map((p) => p.r[version][0]), mode: "markers",
+    name: version, x: rows.map((p) => p.i + n * 0.18), y: rows.map((p) => p.r[version][0]), mode: "markers",
     marker: { size: 8, color: n ? extra[(n - 1) % extra.length] : colour("accent") },
     error_y: { type: "data", symmetric: false, width: 0, thickness: 3, color: n ? extra[(n - 1) % extra.length] : colour("accent"),
       array: rows.map((p) => (p.r[version][2] ?? p.r[version][0]) - p.r[version][0]), arrayminus: rows.map((p) => p.r[version][0] - (p.r[version][1] ?? p.r[version][0])) },

@@ -24,16 +24,19 @@ const order = (a, b) => {
 
 const splitText = (run) => run.versions.map((v) => `${v} ${run.split[v] ?? 0}`).join(" : ");
 
+// All candidates' share together; null before it is known.
+const tried = (run) => (Object.keys(run.split).length && run.versions.length > 1 ? run.versions.slice(1).reduce((sum, v) => sum + (run.split[v] ?? 0), 0) : null);
+
 const draw = (run) => {
   const state = run.phase === "completed" ? run.outcome || "ended" : title(run.phase);
   return h("tr", {},
     h("td", {}, h("span", { class: "dot", "data-tone": run.tone === "calm" ? "" : run.tone }),
       h("a", { href: `/experiments/${encodeURIComponent(run.namespace)}/${encodeURIComponent(run.name)}` }, run.name),
       h("small", {}, run.namespace)),
-    h("td", {}, run.headline, h("small", {}, run.message || state, run.troubles ? ` · ${run.troubles} open incident${run.troubles > 1 ? "s" : ""}` : "")),
+    h("td", {}, run.headline, h("small", {}, [state, place(run.queue)].filter(Boolean).join(" · "), run.troubles ? ` · ${run.troubles} open incident${run.troubles > 1 ? "s" : ""}` : "")),
     h("td", {}, h("div", { class: "splitcell" },
-      line(run.spark, { low: 0, high: 100, step: true, area: true, label: `${run.focus}: ${run.split[run.focus] ?? 0} %` }),
-      h("span", {}, run.split[run.focus] === undefined ? "–" : `${run.split[run.focus]} %`, h("small", {}, run.focus || "")))),
+      line(run.spark, { low: 0, high: 100, step: true, area: true, label: `candidates: ${tried(run) ?? 0} %` }),
+      h("span", {}, tried(run) === null ? "–" : `${tried(run)} %`, h("small", {}, run.versions.length > 2 ? `${run.focus} ${run.split[run.focus] ?? 0}` : run.focus || "")))),
     h("td", { class: "num" }, run.of ? `${run.iteration} / ${run.of}` : "–"),
     h("td", {}, run.target || "–", h("small", { title: run.queue?.ahead ? `behind ${run.queue.ahead}` : null }, place(run.queue))),
     h("td", { class: "num", "data-at": run.endedAt || run.startedAt || "" }, age(run.endedAt || run.startedAt)));

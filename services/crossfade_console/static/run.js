@@ -116,7 +116,8 @@ const draw = () => {
   $("phase").dataset.tone = v.tone === "calm" ? "" : v.tone;
   say($("pattern"), [v.pattern, v.target && `target ${v.target}`, standing(v)].filter(Boolean).join(" · "));
   say($("headline"), v.headline);
-  say($("why"), v.why);
+  say($("why"), v.why.replace(/\.$/, "").toLowerCase() === v.headline.toLowerCase() ? "" : v.why);
+  for (const part of document.querySelectorAll(".later")) part.hidden = !view.versions.length;
   $("acts").hidden = look !== null;   // nobody acts on the past
   show($("troubles"), look !== null ? [] : v.troubleTexts.map((t) => h("p", { class: "trouble" }, t.text)));
   tiles(v); objectives(v); trust(v); next();
@@ -145,11 +146,12 @@ const plot = () => {
 
 // What the lines mean, and what decides in the end.
 const decides = (v) => {
-  const seen = v.proofs.filter((p) => p.proof);
+  const seen = v.proofs.filter((p) => p.proof && (v.candidates.length < 2 || p.candidate === v.focus));
   if (!seen.length) return "";
   if (v.policy !== "assured") return "Policy iter8 decides by point estimates; the evidence is shown beside it.";
   const last = seen.map((p) => (p.proof.critical ? p.proof.z / p.proof.critical : null)).filter((x) => x !== null);
-  const furthest = last.length ? ` It is at ${number(Math.round(100 * Math.min(...last)))} % for the claim that is furthest from it.` : "";
+  const least = Math.round(100 * Math.min(...last));
+  const furthest = !last.length ? "" : least >= 100 ? " Every claim would pass it as things stand." : ` The claim that is furthest from passing it is at ${number(Math.max(least, 0))} %.`;
   return `Beyond the upper line a claim is proved whenever one looks. At the last look a sharper test decides (z against its critical value).${v.phase === "completed" ? "" : furthest}`;
 };
 

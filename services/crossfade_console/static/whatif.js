@@ -108,7 +108,6 @@ let made = "";
 export const whatif = (view) => {
   about = view;
   const seal = [view.uid, view.revision, view.objectives.length].join();
-  $("whatif").hidden = !view.versions.length;
   if (seal === made || !view.versions.length) return;
   if (!made.startsWith(view.uid)) { ran = null; columns = []; }
   made = seal;

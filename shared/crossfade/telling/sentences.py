@@ -56,9 +56,9 @@ def _running(known: Known) -> str:
             s.standing == "not-yet" for s in objective_states(known)
         )
         return f"{known.winner} is ahead{', not yet proved' if unproved else ''}"
-    leading = [c.get("candidate") for c in claims(known) if c.get("verdict") == "leading"]
-    if leading and proving(known):
-        return f"{leading[0]} is ahead, not yet proved"
+    leading = leader(known)
+    if leading:
+        return f"{leading} is ahead, not yet proved"
     return "nobody is ahead yet"
 
 
@@ -74,10 +74,17 @@ def proving(known: Known) -> bool:
     return known.policy != "iter8"
 
 
+def leader(known: Known) -> str:
+    """The candidate whose proof is on its way, where a proof is asked for; else empty."""
+    leading = (c for c in claims(known) if c.get("verdict") == "leading")
+    return str(next(leading, {}).get("candidate", "")) if proving(known) else ""
+
+
 def focus(known: Known) -> str:
-    """The candidate that a sentence is about: the winner, else the first; else the baseline."""
-    if known.winner in known.candidates:
-        return known.winner or ""
+    """Whom a sentence is about: the winner, the leader, the first candidate, the baseline."""
+    ahead = known.winner or leader(known)
+    if ahead in known.candidates:
+        return ahead
     return known.candidates[0] if known.candidates else known.baseline
 
 
