@@ -11,8 +11,9 @@ from typing import Any, Literal
 from crossfade.errors import Unreachable
 from crossfade.events import ActionOutcome, MetricSample, WeightChange
 from crossfade.runtime.service import Logged
-from crossfade.telling import Known, learn, tell
+from crossfade.telling import Known, tell
 from crossfade_cli.demo_screen import Screen, announce, linked
+from crossfade_cli.live_view import LiveView
 from crossfade_lab.crew import SERVICES
 from crossfade_lab.examples import MODELS, SEPARATE, SINGLE, Example
 from crossfade_lab.installation import Installation, Via
@@ -131,7 +132,7 @@ class Play:
 
         Raises Unreachable where it neither starts nor ends in time.
         """
-        known: Known | None = None
+        known, view = None, LiveView()
         events = self.installed.events()
         deadline = time.monotonic() + START_SECONDS
         while known is None or not known.over:
@@ -141,7 +142,7 @@ class Play:
             except TimeoutError as late:
                 raise Unreachable(self._lateness(known)) from late
             started = bool(known and known.of)
-            known = self._take(known, logged)
+            known = self._take(view, logged)
             if known.of and not started:
                 deadline = time.monotonic() + known.of * known.interval_seconds + END_SECONDS
         return known
@@ -157,12 +158,12 @@ class Play:
 
     async def linger(self) -> None:
         """Go on telling whatever happens, for ever."""
-        known: dict[str, Known] = {}
+        views: dict[str, LiveView] = {}
         told = self.outcome.known.uid if self.outcome.known else ""
         async for logged in self.installed.events():
             event = logged.event
             if event.uid != told:
-                known[event.uid] = self._take(known.get(event.uid), logged)
+                self._take(views.setdefault(event.uid, LiveView()), logged)
 
     def succeeded(self) -> bool:
         """Whether the end is the one that this candidate calls for, and nothing was lost."""
@@ -193,15 +194,15 @@ class Play:
         if self.wishes.browser:
             self._browser = asyncio.create_task(open_in_browser(self.page))
 
-    def _take(self, known: Known | None, logged: Logged) -> Known:
+    def _take(self, view: LiveView, logged: Logged) -> Known:
         event = logged.event
-        now = learn(known, event, logged.at)
+        now = view.take(event, logged.at)
         if isinstance(event, MetricSample):
             self._ticks[event.iteration] = event.at
         if isinstance(event, WeightChange) and event.cause == "assessment":
             self._note(event)
         self._tell(logged, now)
-        self.screen.show(now)
+        self.screen.show(view)
         return now
 
     def _tell(self, logged: Logged, known: Known) -> None:

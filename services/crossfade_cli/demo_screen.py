@@ -3,26 +3,18 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from typing import Protocol
 
 from rich.console import Console, Group, RenderableType
 from rich.live import Live
-from rich.rule import Rule
-from rich.table import Table
 from rich.text import Text
 
 from crossfade.runtime.logs import extras
-from crossfade.telling import Known
-from crossfade.telling.numbers import number
-from crossfade_cli.numbers import numbers
+from crossfade_cli.live_view import LiveView
 from crossfade_lab.load import Load
 
 __all__ = ["LiveScreen", "PlainScreen", "Screen", "a_screen", "announce", "linked"]
-
-BAR = 40
-COLOURS = ("cyan", "green", "magenta", "yellow")
 
 
 class Screen(Protocol):
@@ -33,8 +25,8 @@ class Screen(Protocol):
     def say(self, text: str | Text, style: str = "") -> None:
         """One line that stays."""
 
-    def show(self, known: Known) -> None:
-        """The run as it is now."""
+    def show(self, view: LiveView) -> None:
+        """A run, as it is at each moment from now on."""
 
     def watch(self, load: Load) -> None:
         """Show what becomes of the requests of this load from now on."""
@@ -75,7 +67,7 @@ class PlainScreen:
         """Print it, whatever its width."""
         self.console.print(_styled(text, style), soft_wrap=True)
 
-    def show(self, known: Known) -> None:
+    def show(self, view: LiveView) -> None:
         """Nothing: the sentences say it."""
 
     def watch(self, load: Load) -> None:
@@ -90,7 +82,7 @@ class LiveScreen:
 
     def __init__(self, console: Console) -> None:
         self.console = console
-        self._known: Known | None = None
+        self._view: LiveView | None = None
         self._load: Load | None = None
         self._live = Live(
             console=console,
@@ -104,9 +96,9 @@ class LiveScreen:
         """Print it above the live part, broken between words."""
         self.console.print(_styled(text, style))
 
-    def show(self, known: Known) -> None:
+    def show(self, view: LiveView) -> None:
         """Show it from the next refresh on."""
-        self._known = known
+        self._view = view
         self._start()
 
     def watch(self, load: Load) -> None:
@@ -124,11 +116,9 @@ class LiveScreen:
             self._live.start()
 
     def _render(self) -> RenderableType:
-        known = self._known
         parts: list[RenderableType] = [Text()]
-        if known is not None and known.versions:
-            parts += [Rule(_title(known, datetime.now(UTC)), align="left", style="dim")]
-            parts += [_splits(known), Text(), numbers(known, indent="", shown=_plain)]
+        if self._view is not None:
+            parts.append(self._view.picture(datetime.now(UTC), log=False))
         if self._load is not None:
             parts += [Text(), _requests(self._load)]
         return Group(*parts)
@@ -136,52 +126,6 @@ class LiveScreen:
 
 def _styled(text: str | Text, style: str) -> Text:
     return Text(text, style) if isinstance(text, str) else text
-
-
-def _title(known: Known, now: datetime) -> Text:
-    of = f" of {known.of}" if known.of else ""
-    title = Text.assemble(
-        (known.name, "bold"),
-        f"  {known.pattern} on {known.target}   ",
-        f"look {known.iteration}{of}",
-    )
-    wait = _next_look(known, now)
-    return title.append(wait, "dim") if wait else title
-
-
-def _next_look(known: Known, now: datetime) -> str:
-    if known.stage != "Running":
-        return f"   {known.stage.lower()}" if known.stage else ""
-    since = known.sampled_at or known.entered_at or now
-    left = known.interval_seconds - (now - since).total_seconds()
-    return f"   next in {max(0, round(left))} s"
-
-
-def _splits(known: Known) -> Table:
-    table = Table.grid(padding=(0, 2))
-    for version, colour in zip(known.versions, _colours(known.versions), strict=False):
-        share = known.split.get(version, 0)
-        filled = round(BAR * share / 100)
-        bar = Text("█" * filled, colour).append("░" * (BAR - filled), "dim")
-        ahead = version == known.winner
-        table.add_row(
-            Text(version, "bold" if ahead else ""),
-            bar,
-            Text(f"{share} %".rjust(5)),
-            Text("◀ ahead" if ahead and not known.over else "", "green"),
-        )
-    return table
-
-
-def _colours(versions: Sequence[str]) -> Iterator[str]:
-    return (COLOURS[at % len(COLOURS)] for at, _ in enumerate(versions))
-
-
-def _plain(value: float | None) -> str:
-    """A number without an exponent: these change from look to look and are compared by eye."""
-    if value is None or not 0 < abs(value) < 1e-3:
-        return number(value)
-    return f"{value:.6f}"
 
 
 def _requests(load: Load) -> Text:

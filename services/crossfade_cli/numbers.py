@@ -1,16 +1,21 @@
-"""Splits, limits and rewards of a run as tables, for `describe` and `watch`."""
+"""Splits, limits and rewards of a run as tables, for `describe`, `watch` and the demo."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from rich.table import Table
 from rich.text import Text
 
-from crossfade.telling import Known, ObjectiveState, objective_states
-from crossfade.telling.numbers import number, spoken
+from crossfade.telling import Known, Limit, ObjectiveState, objective_states
+from crossfade.telling.numbers import number, spoken, unit
+from crossfade.telling.objectives import chances
+from crossfade.telling.sentences import focus
+from crossfade_cli.trails import Trail, sparkline
 
 BAR = 40
+SPARK = 12
+METER = 8
 COLOURS = ("cyan", "green", "magenta", "yellow")
 MARKS = {
     "proved": ("✓", "green"),
@@ -21,6 +26,11 @@ MARKS = {
 }
 
 
+def colour(at: int) -> str:
+    """The colour of the version at a place in the document."""
+    return COLOURS[at % len(COLOURS)]
+
+
 def bars(
     versions: Sequence[str], split: Mapping[str, int], notes: Mapping[str, str] | None = None
 ) -> Table:
@@ -28,40 +38,105 @@ def bars(
     table = Table.grid(padding=(0, 2))
     for at, version in enumerate(versions):
         share = split.get(version, 0)
-        filled = round(BAR * share / 100)
-        bar = Text("█" * filled, COLOURS[at % len(COLOURS)]).append("░" * (BAR - filled), "dim")
         note = Text((notes or {}).get(version, ""), "green")
-        table.add_row(Text(f"  {version}"), bar, Text(f"{share} %".rjust(5)), note)
+        row = (Text(f"  {version}"), bar(share, colour(at)), Text(f"{share} %".rjust(5)), note)
+        table.add_row(*row)
     return table
 
 
-def numbers(
-    known: Known, *, indent: str = "  ", shown: Callable[[float | None], str] = number
-) -> Table:
-    """Objectives and reward by version, as of the latest sample; `shown` writes a value."""
-    table = Table.grid(padding=(0, 3))
+def bar(share: float, style: str, width: int = BAR) -> Text:
+    """A bar that is full at 100 %."""
+    filled = min(max(round(width * share / 100), 0), width)
+    return Text("█" * filled, style).append("░" * (width - filled), "dim")
+
+
+def plain(value: float | None) -> str:
+    """A number without an exponent: these change from look to look and are compared by eye."""
+    if value is None or not 0 < abs(value) < 1e-3:
+        return number(value)
+    return f"{value:.6f}"
+
+
+def numbers(known: Known, trail: Trail, room: int) -> Table:
+    """Objectives and reward by version, with their way so far and what is proved.
+
+    `room` is how many columns there are: the way goes first where they are too few.
+    """
+    label = max((len(_label(known, o)) for o in known.objectives), default=0)
+    drawn = SPARK if room >= label + 20 + len(known.versions) * (SPARK + 16) else 0
+    table = Table.grid(padding=(0, 2))
+    heads: list[Text] = []
+    for version in known.versions:
+        heads += [Text(version, "bold", justify="right"), *([Text("")] if drawn else [])]
+    table.add_row("", *heads, Text(_heading(known), "dim"))
     states = {(s.metric, s.version): s for s in objective_states(known)}
-    table.add_row("", *(Text(v, "bold", justify="right") for v in known.versions))
     for limit in known.objectives:
         cells = [states[limit.metric, version] for version in known.versions]
-        label = Text.assemble(f"{indent}{spoken(limit.metric)}", (f" {cells[0].limit}", "dim"))
-        table.add_row(label, *(_objective(cell, shown) for cell in cells))
+        judged = states[limit.metric, focus(known)]
+        table.add_row(_label(known, limit), *_objective(cells, trail, drawn), _used(judged))
     if known.reward:
-        better = "low" if known.reward_low else "high"
-        label = Text.assemble(
-            f"{indent}{spoken(known.reward)}", (f" ({better} is better)", "dim")
-        )
-        table.add_row(label, *_rewards(known, shown))
+        table.add_row(_reward_label(known), *_reward(known, trail, drawn), _earned(known))
     return table
 
 
-def _objective(state: ObjectiveState, shown: Callable[[float | None], str]) -> Text:
-    mark, colour = MARKS[state.standing]
-    return Text.assemble(f"{shown(state.value)} ", (mark, colour), justify="right")
+def _label(known: Known, limit: Limit) -> Text:
+    stand_in = ObjectiveState(
+        metric=limit.metric,
+        version="",
+        value=None,
+        lower=limit.lower,
+        upper=limit.upper,
+        unit=unit(known.units.get(limit.metric)),
+        standing="unknown",
+    )
+    return Text.assemble(f"  {spoken(limit.metric)}", (f" {stand_in.limit}", "dim"))
 
 
-def _rewards(known: Known, shown: Callable[[float | None], str]) -> Iterator[Text]:
+def _heading(known: Known) -> str:
+    """What the last column is about."""
+    told = any(state.progress for state in objective_states(known))
+    return "seen of needed" if told else "of the limit" if known.objectives else ""
+
+
+def _objective(cells: Sequence[ObjectiveState], trail: Trail, drawn: int) -> Iterator[Text]:
+    for state in cells:
+        mark, style = MARKS[state.standing]
+        yield Text.assemble(f"{plain(state.value)} ", (mark, style), justify="right")
+        if drawn:
+            yield Text(sparkline(trail.values(state.metric, state.version), drawn), "dim")
+
+
+def _used(state: ObjectiveState) -> Text:
+    """How far the candidate's proof is, or how much of the limit it uses up."""
+    if state.standing == "proved":
+        return Text("proved", "green")
+    if state.have is not None and state.need:
+        return bar(100 * state.have / state.need, "yellow", METER).append(f" {state.progress}")
+    if state.margin is None:
+        return Text("")
+    share = 100 * max(1 - state.margin, 0)
+    style = "red" if share > 100 else "green"
+    return bar(share, style, METER).append(f" {share:,.0f} %")
+
+
+def _reward_label(known: Known) -> Text:
+    better = "low" if known.reward_low else "high"
+    return Text.assemble(f"  {spoken(known.reward)}", (f" ({better} is better)", "dim"))
+
+
+def _reward(known: Known, trail: Trail, drawn: int) -> Iterator[Text]:
     for version in known.versions:
-        value = known.value(known.reward, version)
         star = ("★", "yellow") if version == known.winner else (" ", "")
-        yield Text.assemble(f"{shown(value)} ", star, justify="right")
+        value = plain(known.value(known.reward, version))
+        yield Text.assemble(f"{value} ", star, justify="right")
+        if drawn:
+            yield Text(sparkline(trail.values(known.reward, version), drawn), "dim")
+
+
+def _earned(known: Known) -> Text:
+    """The reward of the candidate beside the baseline, and the chance that it is the best."""
+    who = focus(known)
+    own, other = known.value(known.reward, who), known.value(known.reward, known.baseline)
+    parts = [f"{own / other:.2f}×"] if own is not None and other else []
+    best = chances(known).get(who)
+    return Text(", ".join([*parts, *([f"P(best) {best:.3f}"] if best is not None else [])]))

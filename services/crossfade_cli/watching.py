@@ -68,48 +68,14 @@ async def _say(talk: Talk, where: tuple[str, str, str], console: Console) -> Non
 async def _show(talk: Talk, where: tuple[str, str, str], console: Console) -> None:
     from rich.live import Live
 
-    from crossfade.telling import learn
+    from crossfade_cli.live_view import LiveView
 
-    known: Known | None = None
+    view = LiveView()
 
     def render() -> RenderableType:
-        return view(known, datetime.now(UTC)) if known else "waiting for the first event …"
+        return view.picture(datetime.now(UTC))
 
     with Live(console=console, get_renderable=render, refresh_per_second=4):
         async for logged in talk.journal.follow(namespace=where[0], name=where[1]):
-            if logged.event.uid == where[2]:
-                known = learn(known, logged.event, logged.at)
-                if known.over:
-                    return
-
-
-def view(known: Known, now: datetime) -> RenderableType:
-    """The live picture of a run at an aware moment."""
-    from rich.console import Group
-    from rich.text import Text
-
-    from crossfade.telling import headline, why
-    from crossfade_cli.numbers import bars, numbers
-
-    of = f" of {known.of}" if known.of else ""
-    title = Text.assemble(
-        (known.title, "bold"),
-        f"  {known.pattern} on {known.target}  iteration {known.iteration}{of}",
-        (countdown(known, now), "dim"),
-    )
-    ahead = {known.winner: "◀ ahead"} if known.winner and not known.over else {}
-    parts: list[RenderableType] = [title, Text()]
-    if known.versions:
-        parts += [bars(known.versions, known.split, ahead), Text(), numbers(known), Text()]
-    parts.append(Text(headline(known), "bold green" if known.outcome == "promoted" else "bold"))
-    parts += [Text(text) for text in (why(known), *known.troubles.values()) if text]
-    return Group(*parts)
-
-
-def countdown(known: Known, now: datetime) -> str:
-    """How long until the next look, or the stage."""
-    if known.stage != "Running":
-        return f"  {known.stage.lower()}"
-    since = known.sampled_at or known.entered_at or now
-    left = known.interval_seconds - (now - since).total_seconds()
-    return f"  next in {max(0, round(left))} s"
+            if logged.event.uid == where[2] and view.take(logged.event, logged.at).over:
+                return

@@ -10,27 +10,32 @@ from datetime import timedelta
 from cli_builders import enrol
 from rich.console import Console
 
-from crossfade.telling import learn
-from crossfade.testing.runs import START, IrisRun
-from crossfade_cli.watching import view
+from crossfade.events import Incident
+from crossfade.testing.runs import START, UID, IrisRun
+from crossfade_cli.live_view import LiveView
+from crossfade_cli.trails import sparkline
 
 
-def drawn(known, now):
-    console = Console(width=100, file=io.StringIO(), force_terminal=False)
-    console.print(view(known, now))
+def drawn(view, now, width=110):
+    console = Console(width=width, file=io.StringIO(), force_terminal=False)
+    console.print(view.picture(now))
     return console.file.getvalue()
 
 
 def after(upto):
-    known = None
+    view = LiveView()
     for at, event in IrisRun().events(upto):
-        known = learn(known, event, at)
-    return known
+        view.take(event, at)
+    return view
+
+
+def test_before_the_first_event_it_says_that_it_waits():
+    assert drawn(LiveView(), START) == "waiting for the first event …\n"
 
 
 def test_the_picture_shows_split_limits_reward_and_countdown():
     text = drawn(after(6), START + timedelta(seconds=63))
-    assert "iteration 6 of 15" in text
+    assert "look 6 of 15" in text
     assert "next in 7 s" in text
     assert "◀ ahead" in text
     assert "mean latency" in text
@@ -46,9 +51,42 @@ def test_the_picture_of_an_ended_run_says_how_it_ended():
 
 def test_bars_fill_with_the_split():
     lines = drawn(after(6), START + timedelta(seconds=63)).splitlines()
-    bars = {line.split()[0]: line.count("█") for line in lines if "█" in line}
-    split = after(6).split
+    bars = {
+        w[0]: w[1].count("█") for line in lines if len(w := line.split()) > 1 and "░" in w[1]
+    }
+    split = after(6).known.split
     assert bars == {version: round(40 * share / 100) for version, share in split.items()}
+
+
+def test_the_way_so_far_is_drawn_where_there_is_room():
+    wide = drawn(after(6), START + timedelta(seconds=63))
+    narrow = drawn(after(6), START + timedelta(seconds=63), width=80)
+    rising = sparkline([0, 5, 15, 25, 35, 45, 55][:7], 15, 0, 100)
+    assert rising[0] == "▁"
+    assert sorted(rising) == list(rising)
+    assert "▁" in wide
+    assert "▁" not in narrow
+    assert all(len(line) <= 80 for line in narrow.splitlines())
+
+
+def test_the_picture_shows_what_requests_really_do_trouble_and_the_latest_sentences():
+    view = after(6)
+    trouble = Incident(uid=UID, iteration=6, what_happened="stale-data", text="p95 is stale")
+    view.take(trouble, START + timedelta(seconds=62))
+    text = drawn(view, START + timedelta(seconds=63))
+    assert "% of requests at" in text
+    assert "! p95 is stale" in text
+    assert "6/15: iris-v2 earns 1.43× the engagement" in text
+    assert text.count("6/15: ") == 1
+    assert "1/15: " not in text  # only the latest ones
+
+
+def test_a_line_of_blocks_spans_what_it_draws():
+    assert sparkline([1, 2, 3], 8) == "▁▅█"
+    assert sparkline([4, 4], 8) == "▄▄"
+    assert sparkline([1, None, 3], 8) == "▁ █"
+    assert sparkline([9, 1, 3], 2) == "▁█"
+    assert sparkline([None], 8) == sparkline([], 8) == ""
 
 
 async def test_following_is_left_by_ctrl_c_without_a_traceback(talk):
