@@ -76,6 +76,9 @@ class Shifting:
             return None
         try:
             before = await self.weights.read(document)
+        except Permanent as error:
+            return TargetLost(self._now(), str(error), readable=False)
+        try:
             after = before
             if before.split != shift.split:
                 after = await self.weights.write(document, before, shift.split)

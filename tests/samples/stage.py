@@ -26,7 +26,7 @@ def a_version(name, index, namespace, rule):
 
 
 def an_experiment(
-    namespace, name="canary", *, rule="rule", target="", iterations=3, **strategy
+    namespace, name="canary", *, rule="rule", target="", iterations=3, interval=1, **strategy
 ):
     return {
         "apiVersion": API,
@@ -36,7 +36,7 @@ def an_experiment(
             "target": target or f"{namespace}/{name}",
             "strategy": {"testingPattern": "Canary", **strategy},
             "criteria": {"objectives": [{"metric": "latency", "upperLimit": 100}]},
-            "duration": {"intervalSeconds": 1, "iterationsPerLoop": iterations},
+            "duration": {"intervalSeconds": interval, "iterationsPerLoop": iterations},
             "versionInfo": {
                 "baseline": a_version("v1", 0, namespace, rule),
                 "candidates": [a_version("v2", 1, namespace, rule)],

@@ -89,8 +89,7 @@ def after_trial(state: RunState, fact: TrialRead) -> RunState:
 def after_weighing(state: RunState, fact: WeightsRead) -> RunState:
     """The split as found is said; then the run runs, or waits at its first gate."""
     if fact.fault:
-        told = f"Specification of version weightObjectRef invalid: {fact.fault}"
-        return fail(state, "InvalidExperiment", told, fact.at)
+        return fail(state, "InvalidExperiment", f"{UNREADABLE}{fact.fault}", fact.at)
     found = replace(state, observed=fact.split, recommended=state.plan.baseline)
     found = found.saying(
         "weight-change", cause="found", observed=fact.split, objects=list(fact.objects)
@@ -200,7 +199,10 @@ def fight(state: RunState, fact: Fought) -> RunState:
 
 
 def lose_target(state: RunState, fact: TargetLost) -> RunState:
-    """The object that carries the weights is gone: the run fails."""
+    """The object that carries the weights is gone, or another one: the run fails."""
+    if not fact.readable:
+        unread = f"{UNREADABLE}{fact.text}"
+        return fail(state, "InvalidExperiment", unread, fact.at)
     told = f"Failure redistributing weights: {fact.text}"
     return fail(state, "WeightRedistributionFailed", told, fact.at)
 
@@ -238,6 +240,7 @@ def overdue(state: RunState, fact: Overdue) -> RunState:
 
 
 STALE = "stale-data"
+UNREADABLE = "Specification of version weightObjectRef invalid: "
 ROLLBACK = "rollback-on-failure"
 """The reason of a rollback that an objective asked for."""
 

@@ -102,6 +102,8 @@ class TargetLost(Fact):
     """The object that carries the weights is gone, or is no longer the one we began with."""
 
     text: str
+    readable: bool = True
+    """Whether its weights can still be read."""
 
 
 @dataclass(frozen=True, slots=True)
