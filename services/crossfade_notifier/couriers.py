@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
@@ -193,11 +193,12 @@ class Courier:
 
     async def _carry(self, uid: str, due: Due, load: Load) -> None:
         self._last[uid] = _now()
+        told = _first(load)
+        rest = len(told) < len(load.told)
         if load.progress.held:
-            waited = load.told[-1].n - load.progress.cursor
-            told = digest(load.told, load.progress.held, waited)
-            load = Load(load.key, load.stored, load.progress, load.outbox, told, load.route)
-        if not await self.carrier.carry(load):
+            told = digest(told, load.progress.held, told[-1].n - load.progress.cursor)
+        load = Load(load.key, load.stored, load.progress, load.outbox, told, load.route)
+        if not await self.carrier.carry(load) or rest:
             self._again(uid, due, 0.0)
         elif load.outbox.known.over:
             self._last.pop(uid, None)
@@ -206,6 +207,16 @@ class Courier:
         newer = self.due.get(uid)
         if newer is None:
             self.due[uid] = Due(due.n, due.urgency, _now() + seconds, due.given_up_at)
+
+
+def _first(load: Load) -> Sequence[Told]:
+    """What is told now: all of it, or first alone what may have come through already.
+
+    Together with newer sentences it would not be found again where it was told.
+    """
+    claim = load.progress.claim
+    doubtful = [told for told in load.told if claim is not None and told.n <= claim.upto]
+    return doubtful or load.told
 
 
 async def _to_its_end(serving: Coroutine[Any, Any, None]) -> None:

@@ -121,7 +121,7 @@ async def test_what_slack_refuses_is_asked_again_ever_more_rarely_and_shown(
         assert REGISTRY.get_sample_value("crossfade_slack_socket_connected") == 1
 
     gaps = [b - a for a, b in itertools.pairwise(slack.moments)]
-    assert gaps[2] > gaps[0]  # at least 0.2 s after at most 0.1 s
+    assert gaps[2] >= 0.2  # where the first pause was at most 0.1 s
     assert "closed" in door.notice()
 
 

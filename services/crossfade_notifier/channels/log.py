@@ -5,11 +5,12 @@ from __future__ import annotations
 import logging
 from dataclasses import dataclass
 
-from crossfade.telling import Known, Urgency
+from crossfade.telling import Known, Topic, Urgency
 from crossfade_notifier.channels.port import RECORD, Manners, Parcel
 from crossfade_notifier.outbox import Told
 
 log = logging.getLogger("crossfade.told")
+OVER: frozenset[Topic] = frozenset({"recovered", "unstuck"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +29,8 @@ class LogChannel:
     async def deliver(self, parcel: Parcel) -> None:
         """Write one line a sentence."""
         for told in parcel.told:
-            level = logging.WARNING if told.urgency is Urgency.TROUBLE else logging.INFO
+            bad = told.urgency is Urgency.TROUBLE and told.topic not in OVER
+            level = logging.WARNING if bad else logging.INFO
             log.log(
                 level,
                 "%s: %s",

@@ -34,6 +34,7 @@ BROADCAST: frozenset[Topic] = frozenset(
 LOOKED_AT = 200
 MOST_PAGES = 3
 LONGEST = 3900
+CLOSED_TO_US = ("channel_not_found", "not_in_channel", "is_archived", "restricted_action")
 SLACK_SLACK_SECONDS = 5.0
 
 
@@ -114,7 +115,8 @@ class LivingSlack:
                 "chat.postMessage", channel=place, unfurl_links=False, **body
             )
         except Permanent as error:
-            if place == self.channel:
+            elsewhere = place != self.channel and str(error).endswith(CLOSED_TO_US)
+            if not elsewhere:
                 raise
             # The experiment's own channel is not there for us: better here than nowhere.
             told = {"channel": place, "error": str(error)}
