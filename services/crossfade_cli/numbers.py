@@ -14,8 +14,9 @@ from crossfade.telling.sentences import focus
 from crossfade_cli.trails import Trail, sparkline
 
 BAR = 40
-SPARK = 12
+SPARKS = (12, 8)
 METER = 8
+VALUE, LAST = 15, 24  # columns of a value with its mark and gaps, and of the last column
 COLOURS = ("cyan", "green", "magenta", "yellow")
 MARKS = {
     "proved": ("✓", "green"),
@@ -63,7 +64,7 @@ def numbers(known: Known, trail: Trail, room: int) -> Table:
     `room` is how many columns there are: the way goes first where they are too few.
     """
     label = max((len(_label(known, o)) for o in known.objectives), default=0)
-    drawn = SPARK if room >= label + 20 + len(known.versions) * (SPARK + 16) else 0
+    drawn = _drawn(room - label, len(known.versions))
     table = Table.grid(padding=(0, 2))
     heads: list[Text] = []
     for version in known.versions:
@@ -77,6 +78,11 @@ def numbers(known: Known, trail: Trail, room: int) -> Table:
     if known.reward:
         table.add_row(_reward_label(known), *_reward(known, trail, drawn), _earned(known))
     return table
+
+
+def _drawn(room: int, versions: int) -> int:
+    """How long each value's way may be: the longest for which there is room, else nothing."""
+    return next((s for s in SPARKS if room >= LAST + versions * (s + VALUE)), 0)
 
 
 def _label(known: Known, limit: Limit) -> Text:
@@ -94,7 +100,7 @@ def _label(known: Known, limit: Limit) -> Text:
 
 def _heading(known: Known) -> str:
     """What the last column is about."""
-    told = any(state.progress for state in objective_states(known))
+    told = any(state.progress or state.enough for state in objective_states(known))
     return "seen of needed" if told else "of the limit" if known.objectives else ""
 
 
@@ -112,6 +118,8 @@ def _used(state: ObjectiveState) -> Text:
         return Text("proved", "green")
     if state.have is not None and state.need:
         return bar(100 * state.have / state.need, "yellow", METER).append(f" {state.progress}")
+    if state.standing == "not-yet" and state.enough:
+        return bar(100, "yellow", METER).append(" enough is seen")
     if state.margin is None:
         return Text("")
     share = 100 * max(1 - state.margin, 0)

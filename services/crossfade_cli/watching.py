@@ -31,7 +31,7 @@ def watch(
     from crossfade.settings import load
     from crossfade_cli.talking import now
 
-    now(_watch(load(), name, namespace, Console(highlight=False, soft_wrap=True), plain))
+    now(_watch(load(), name, namespace, Console(highlight=False), plain))
 
 
 async def _watch(
@@ -60,7 +60,7 @@ async def _say(talk: Talk, where: tuple[str, str, str], console: Console) -> Non
         telling = tell(logged.event, known)
         if telling is not None:
             at = logged.at.astimezone().strftime("%H:%M:%S")
-            console.print(f"{at}  {telling.text}", markup=False)
+            console.print(f"{at}  {telling.text}", markup=False, soft_wrap=True)
         if known.over:
             return
 
