@@ -25,7 +25,9 @@ from slack_sdk.errors import SlackApiError, SlackClientError
 from slack_sdk.socket_mode.aiohttp import SocketModeClient
 from slack_sdk.web.async_client import AsyncWebClient
 
-from crossfade.errors import Unreachable
+from crossfade.errors import Retryable, Unreachable
+from crossfade_notifier.channels.port import Later
+from crossfade_notifier.channels.posting import TOO_MANY, pause_of
 from crossfade_notifier.presses import Presses
 
 log = logging.getLogger(__name__)
@@ -58,7 +60,7 @@ class Connection(SocketModeClient):
         self.parting = asyncio.Event()
 
     async def open(self, seconds: float) -> None:
-        """Connect and be greeted. Raises Unreachable."""
+        """Connect and be greeted. Raises Unreachable, Later."""
         try:
             async with asyncio.timeout(seconds):
                 self.wss_uri = await self._address()
@@ -102,6 +104,8 @@ class Connection(SocketModeClient):
             data = error.response.data
             code = data.get("error", "") if isinstance(data, dict) else ""
             told = code or f"HTTP {error.response.status_code}"
+            if error.response.status_code == TOO_MANY:
+                raise Later(pause_of(error.response.headers), told) from error
             raise Unreachable(f"apps.connections.open: {told}") from error
         except (aiohttp.ClientError, SlackClientError, OSError) as error:
             raise Unreachable(f"apps.connections.open: no answer ({error!r})") from error
@@ -166,21 +170,30 @@ class SocketDoor:
     async def _replace(self, held: Connection | None) -> Connection | None:
         """A fresh connection in place of the one held; None after a failure and its pause."""
         fresh = Connection(self.token.get_secret_value(), self._web(), self.presses)
-        stands = False
-        try:
-            await fresh.open(self.timeout_seconds)
-            stands = True
-        except Unreachable as error:
-            await self._stumble(str(error), held)
+        error = await self._opened(fresh)
+        if error is not None:
+            if held is not None:
+                await held.end()  # there may be too many of ours
+            await self._stumble(str(error), getattr(error, "seconds", 0.0))
             return None
-        finally:
-            if not stands:
-                await fresh.end()
         self.opened += 1
         self._say(None)
         if held is not None:
             await held.end()
         return fresh
+
+    async def _opened(self, fresh: Connection) -> Retryable | None:
+        """Why a connection cannot be opened; it is closed then, as after a cancellation."""
+        stands = False
+        try:
+            await fresh.open(self.timeout_seconds)
+            stands = True
+        except Retryable as error:
+            return error
+        finally:
+            if not stands:
+                await fresh.end()
+        return None
 
     async def _hold(self, held: Connection) -> None:
         since = self.clock()
@@ -191,13 +204,11 @@ class SocketDoor:
             asked = held.parting.is_set()
             await self._stumble("Slack asked to be called again" if asked else "broken off")
 
-    async def _stumble(self, reason: str, held: Connection | None = None) -> None:
+    async def _stumble(self, reason: str, at_least: float = 0.0) -> None:
         """Wait, twice as long each time, with some chance in it: replicas fail together."""
-        if held is not None:
-            await held.end()  # there may be too many of ours
-        pause = self._pause * random.uniform(0.5, 1.0)  # noqa: S311
+        pause = max(self._pause * random.uniform(0.5, 1.0), at_least)  # noqa: S311
         self._pause = min(self._pause * 2, self.longest_pause_seconds)
-        self._say(f"{reason}; next attempt within {self._pause:.3g} s")
+        self._say(f"{reason}; next attempt in {pause:.3g} s")
         extra = {"reason": reason, "again_seconds": round(pause, 3)}
         log.warning("no socket for Slack's buttons", extra=extra)
         await asyncio.sleep(pause)

@@ -125,6 +125,15 @@ async def test_what_slack_refuses_is_asked_again_ever_more_rarely_and_shown(
     assert "closed" in door.notice()
 
 
+async def test_a_rate_limit_on_opening_is_obeyed(door, slack, world):
+    slack.retry_after = 0.4
+    slack.fail("apps.connections.open", "ratelimited")
+    async with open_door(door):
+        await world.until(lambda: door.opened)
+
+    assert slack.moments[1] - slack.moments[0] >= 0.4
+
+
 async def test_a_server_that_does_not_greet_is_given_up_and_called_again(door, slack, world):
     slack.greets = False
     door.timeout_seconds = 0.2
