@@ -66,22 +66,26 @@ const trust = (v) => {
 
 const ageOfData = (v) => (v.sampledAt ? duration((Date.now() + skew - new Date(v.sampledAt)) / 1000) : "no sample yet");
 
+const opened = new Map();   // what somebody opened stays open when the log grows
+
 const log = () => {
   const kinds = [...new Set(lines.map((l) => l.kind))];
   const chips = ["", ...kinds].map((k) => h("button", { type: "button", "aria-pressed": String(k === kind), onclick: () => { kind = k; log(); } }, k || "all"));
   show($("kinds"), chips);
-  const box = $("log"), at = box.scrollTop;
+  const box = $("log"), at = box.scrollTop, held = document.activeElement?.dataset.id;
   show(box, lines.filter((l) => !kind || l.kind === kind).slice().reverse().map((l) =>
     h("li", { "data-tone": l.tone }, h("time", { datetime: l.at }, clock(l.at)), h("span", { class: "kind" }, l.kind), h("span", { class: "text" }, l.text),
-      h("button", { type: "button", class: "plain more", "aria-label": `Why: the whole event ${l.id}`, onclick: (e) => why(e.target.closest("li"), l) }, l.kind === "assessment" ? "why" : "event"))));
+      h("button", { type: "button", class: "plain more", "data-id": l.id, "aria-expanded": String(opened.has(l.id)), "aria-label": `Why: the whole event ${l.id}`, onclick: () => why(l) }, l.kind === "assessment" ? "why" : "event"),
+      opened.get(l.id))));
   box.scrollTop = at;
+  if (held) box.querySelector(`[data-id="${CSS.escape(held)}"]`)?.focus({ preventScroll: true });
 };
 
-const why = async (item, l) => {
-  const open = item.querySelector(".opened");
-  if (open) { open.remove(); return; }
+const why = async (l) => {
+  if (opened.delete(l.id)) { log(); return; }
   const box = h("div", { class: "opened" }, "…");
-  item.append(box);
+  opened.set(l.id, box);
+  log();
   try {
     const answer = await fetch(`${here()}/log?id=${encodeURIComponent(l.id)}`);
     show(box, whyView(JSON.parse(await answer.text()), view, points));
