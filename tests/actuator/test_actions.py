@@ -248,15 +248,35 @@ async def test_run_reads_the_new_placeholders():
     [
         ("echo {{ .Namespace }}/{{ .Name }} {{ .Status.CompletedIterations }}", "ns/exp 4"),
         ("echo {{ .CandidateWon }} {{.Spec.Target}} {{ .name }}", "true t c"),
-        ("echo {{ .this.metadata.name }}", "exp"),
-        ("echo '{{range .items}}' {{ .name }}", "{{range .items}} {{ .name }}"),
-        ("echo '{{.metadata}}'", "{{.metadata}}"),
-        ("echo '{{.metadata}}' @< .Name >@", "{{.metadata}} exp"),
+        ("echo '{{ .this.metadata.name }}'", "exp"),
     ],
 )
-async def test_run_reads_the_old_placeholders_where_every_one_of_them_is_ours(script, output):
+async def test_run_reads_the_old_placeholders(script, output):
     _, notes = await ran(a_task(run=script))
     assert notes.outcomes[0].output == output
+
+
+@pytest.mark.parametrize(
+    ("script", "output"),
+    [
+        ("echo '{{range .items}}' \"{{ .name }}\"", "{{range .items}} {{ .name }}"),
+        ("echo '{{.metadata}}'", "{{.metadata}}"),
+        ("echo {{.metadata}} @< .Name >@", "{{.metadata}} exp"),
+    ],
+)
+async def test_run_leaves_the_braces_of_tools_in_quotes_or_beside_new_placeholders(
+    script, output
+):
+    _, notes = await ran(a_task(run=script))
+    assert notes.outcomes[0].output == output
+
+
+async def test_run_does_nothing_where_braces_are_neither_ours_nor_in_quotes():
+    script = "echo one\n{{ if .CandidateWon }}\necho two\n{{ end }}"
+    result, notes = await ran(a_task(run=script))
+    assert not result.ok
+    assert "one" not in notes.outcomes[0].output
+    assert "'if .CandidateWon' cannot be read" in result.message
 
 
 async def test_run_asks_for_a_secret_in_the_old_placeholders_too():

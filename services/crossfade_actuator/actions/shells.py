@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -21,6 +22,7 @@ from crossfade_actuator.actions.templates import (
 )
 
 BASH = "/bin/bash"
+_QUOTED = re.compile(r"""'[^']*'|"(?:[^"\\]|\\.)*\"""")
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +107,8 @@ class PromoteKubectl:
 class Run:
     """`run`: a script in either style of placeholders, `with.secret` is what `.Secret` reads.
 
-    `@< >@` counts where it occurs; `{{ }}` is filled in where all of it can be.
+    `@< >@` counts where it occurs; else `{{ }}`, which stays as it is where it cannot be filled in
+    and all of it stands in quotes.
     """
 
     script: str
@@ -131,8 +134,10 @@ class Run:
         try:
             return fill(self.script, data, opens="{{", closes="}}", strict=True, calls=calls)
         except Unreadable:
-            # From Iter8 0.7.27 on {{ }} is for the tools that a script calls. Whatever ran
-            # before has no placeholder that cannot be filled in: there it failed the task.
+            if "{{" in _QUOTED.sub("", self.script):
+                raise
+            # From Iter8 0.7.27 on {{ }} is for the tools that a script calls, in quotes as bash
+            # needs it; until then a placeholder that cannot be filled in failed the task.
             return self.script
 
 
