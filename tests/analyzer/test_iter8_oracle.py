@@ -298,6 +298,31 @@ def test_objectives_are_met_alike(cases, kind):
 
 
 @every_kind
+def test_values_are_told_and_unknown_ones_are_left_out(cases, kind):
+    for case, said in cases[kind]:
+        data = said["analysis"]["aggregatedMetrics"]["data"]
+        named = [o["metric"] for o in case["objectives"] or ()]
+        assert set(data) == {"ue", *named}, case
+        for metric, block in data.items():
+            for version, value in case["values"][metric].items():
+                shown = block["data"][version]
+                assert set(shown) == (set() if value is None else {"value"}), case
+                if value is not None:
+                    nanos = (
+                        Fraction(shown["value"].rstrip("numk")) * POWERS[shown["value"][-1:]]
+                    )
+                    assert abs(nanos - Fraction(repr(value))) < Fraction(1, 10**9), case
+
+
+POWERS = {d: Fraction(1) for d in "0123456789"} | {
+    "n": Fraction(1, 10**9),
+    "u": Fraction(1, 10**6),
+    "m": Fraction(1, 10**3),
+    "k": Fraction(10**3),
+}
+
+
+@every_kind
 def test_the_same_version_wins(cases, kind):
     for case, said in cases[kind]:
         _, expected, told = winner(case, assessments(case))

@@ -81,6 +81,7 @@ def at(tree, path):
 
 @everywhere
 async def test_an_example_ends_as_documented(ran, name):
+    assert {"finalizers", "ownerReferences"}.isdisjoint(ran[name]["metadata"])
     status, expected = ran[name]["status"], OUTCOMES[name]
     conditions = {c["type"]: (c["status"], c.get("reason")) for c in status["conditions"]}
 
