@@ -138,7 +138,7 @@ class Console:
 
         async def exposition(request: web.Request) -> web.Response:
             kind = "text/plain; version=0.0.4; charset=utf-8"
-            return web.Response(body=metrics.text(), headers={"Content-Type": kind})
+            return web.Response(body=await metrics.text(), headers={"Content-Type": kind})
 
         app = web.Application(middlewares=[guard, self._patience], client_max_size=65_536)
         whatifs = WhatIfs(self.projection, self.commander)
