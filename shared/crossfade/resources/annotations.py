@@ -167,7 +167,7 @@ def _window(text: str) -> QuietHours | None:
     if numbers[2:] == [24, 0]:
         numbers[2] = 0
     try:
-        begin, end = time(*numbers[:2]), time(*numbers[2:])
+        begin, end = time(numbers[0], numbers[1]), time(numbers[2], numbers[3])
         zone = ZoneInfo(match[5])
     except (ValueError, KeyError, OSError):  # no time of day, no zone, a zone that is a folder
         return None
