@@ -37,7 +37,13 @@ def replay(
         list[float] | None, typer.Option(help="A level of proof; repeatable.")
     ] = None,
     limit: Annotated[
-        list[str] | None, typer.Option(help="Another upper limit, metric=value; repeatable.")
+        list[str] | None, typer.Option(help="Another limit, metric=value; repeatable.")
+    ] = None,
+    min_effect: Annotated[
+        str | None, typer.Option(help="Another smallest effect of the reward.")
+    ] = None,
+    early_stop: Annotated[
+        bool | None, typer.Option(help="Whether it may stop early; absent means as written.")
     ] = None,
     plot: Annotated[
         Path | None, typer.Option(help="Write the course of every column to this HTML file.")
@@ -56,7 +62,8 @@ def replay(
 
     settings = load()
     found = _read(recording, uid) or now(_from_log(settings, name, namespace, uid))
-    columns_ = replays(found, settings, filename, changes(policy, alpha, limit))
+    wanted = changes(policy, alpha, limit, min_effect, early_stop)
+    columns_ = replays(found, settings, filename, wanted)
     if plot is not None:
         from crossfade_cli.replay_plot import write
 
@@ -79,7 +86,11 @@ async def _from_log(
 
 
 def changes(
-    policies: Sequence[str] | None, alphas: Sequence[float] | None, limits: Sequence[str] | None
+    policies: Sequence[str] | None,
+    alphas: Sequence[float] | None,
+    limits: Sequence[str] | None,
+    min_effect: str | None = None,
+    early_stop: bool | None = None,
 ) -> list[Change]:
     """Every combination asked for. Raises Malformed for what is none."""
     from crossfade_analyzer.replaying import Change
@@ -96,7 +107,10 @@ def changes(
         )
     pairs = tuple(_pair(text) for text in limits or ())
     chosen = policies or (("assured",) if alphas else ("iter8", "assured"))
-    return [Change(name, level, pairs) for name, level in product(chosen, alphas or (None,))]
+    return [
+        Change(name, level, pairs, min_effect, early_stop)
+        for name, level in product(chosen, alphas or (None,))
+    ]
 
 
 def _pair(text: str) -> tuple[str, str]:

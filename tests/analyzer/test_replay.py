@@ -151,6 +151,8 @@ def test_combinations_are_columns_and_nonsense_is_refused():
         ("assured", None),
     ]
     assert [c.alpha for c in changes(["assured"], [0.1, 0.2], ["m=1"])] == [0.1, 0.2]
+    (asked,) = changes(["assured"], None, None, "0.1", True)
+    assert (asked.min_effect, asked.early_stop) == ("0.1", True)
     for asked in ((["kayenta"], None, None), (None, [2.0], None), (None, None, ["m"])):
         with pytest.raises(Malformed):
             changes(*asked)
@@ -167,6 +169,8 @@ def test_the_command_puts_columns_side_by_side_and_draws_them(a_file, tmp_path):
     assert "promote" in done.output
     assert "█" in done.output
     assert "plotly" in plot.read_text()[:20000].lower()
+    early = invoked(replay, "--recording", a_file, "--early-stop", "--min-effect", "0.01")
+    assert "assured, effect ≥ 0.01, may stop early" in early.output
     told = json.loads(invoked(replay, "--recording", a_file, "-o", "json").stdout)
     assert [column["name"] for column in told] == ["as it ran", "iter8", "assured"]
 
