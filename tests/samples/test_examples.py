@@ -1,6 +1,6 @@
 """Every example, run by the real services in one world to the end that its README documents.
 
-The experiments run side by side, an iteration a second; each test looks at one side of them all.
+The experiments run side by side; each test looks at one side of them all.
 """
 
 from __future__ import annotations
@@ -17,6 +17,9 @@ pytestmark = pytest.mark.asyncio(loop_scope="module")
 NAMES = list(OUTCOMES)
 CLUSTERS = ("emulator", "kube_apiserver")
 CASES = [(cluster, name) for cluster in CLUSTERS for name in NAMES]
+# A sample says which split was in force: on a machine that takes longer than an interval to bring
+# one about, the steps would be fewer than documented, and rightly so.
+INTERVAL = 3
 everywhere = pytest.mark.parametrize(("ran", "name"), CASES, indirect=["ran"])
 
 
@@ -46,7 +49,9 @@ async def all_run(world):
     uids: dict[str, str] = {}
 
     async def run(name):
-        experiment, metrics, objects = example(name, iterations=OUTCOMES[name].iterations)
+        experiment, metrics, objects = example(
+            name, iterations=OUTCOMES[name].iterations, interval=INTERVAL
+        )
         await world.cluster.apply(*objects)
         uids[name] = await world.start(experiment, metrics)
         return await world.ended(experiment["metadata"]["name"], uids[name])

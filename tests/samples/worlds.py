@@ -212,7 +212,7 @@ class World:
 
     async def ended(self, name: str, uid: str, namespace: str = "default") -> dict:
         """The Experiment once its run is over and its status says so."""
-        await self.reached(uid, "Completed")
+        await self.reached(uid, "Completed", 60.0)
         for _ in range(250):
             found = await self.experiment(name, namespace)
             if found.get("status", {}).get("stage") == "Completed":
