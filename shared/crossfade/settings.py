@@ -198,8 +198,9 @@ class NotifierSettings(Section):
     `crossfade.io/slack-channel` names another."""
     slack_api: str = "https://slack.com/api/"
     """Where Slack's Web API is."""
-    slack_per_second: float = Field(default=1.0, gt=0)
-    """How many calls a second Slack gets; it tolerates about one for each channel."""
+    slack_per_second: float = Field(default=0.8, gt=0)
+    """How many living messages a second are brought up to date; Slack bears some fifty updates a
+    minute, and about one post a second in a channel."""
     slack_signing_secret: SecretStr | None = None
     """Slack's signing secret; with it messages have buttons and the interactivity door opens."""
     slack_app_token: SecretStr | None = None

@@ -240,6 +240,26 @@ def test_an_assessment_that_moves_weights_leaves_the_word_to_the_change_that_fol
 
 
 @pytest.mark.parametrize(
+    "late",
+    [
+        WeightChange(uid="u", iteration=3, asked={"new": 30}, observed={"new": 30}),
+        Assessment(uid="u", iteration=3, split={"new": 30}, recommended="", verdict="continue"),
+    ],
+)
+def test_what_comes_late_is_not_told_as_the_newest_look(late):
+    assert tell(late, learn(a_run(iteration=7), late, AT)) is None
+
+
+def test_a_split_in_force_as_asked_ends_a_fight_over_it_and_no_other_trouble():
+    troubled = a_run(troubles={"weights-fought-over": "x", "stale-data": "y"})
+    settled = WeightChange(uid="u", iteration=8, asked={"new": 70}, observed={"new": 70})
+    astray = WeightChange(uid="u", iteration=8, asked={"new": 70}, observed={"new": 60})
+
+    assert learn(troubled, settled, AT).troubles == {"stale-data": "y"}
+    assert learn(troubled, astray, AT).troubles == troubled.troubles
+
+
+@pytest.mark.parametrize(
     ("value", "text"),
     [
         (None, "–"),
