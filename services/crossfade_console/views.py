@@ -10,7 +10,7 @@ from typing import Any
 from crossfade.telling import Known, headline, objective_states, why
 from crossfade.telling.numbers import number, split, spoken, unit
 from crossfade.telling.objectives import ObjectiveState, chances
-from crossfade.telling.sentences import NEEDS_APPROVAL, PAUSED, focus
+from crossfade.telling.sentences import NEEDS_APPROVAL, PAUSED, focus, leader
 from crossfade_console.histories import reward_intervals
 from crossfade_console.projection import Run
 from crossfade_console.proofs import proof, proofs
@@ -42,9 +42,10 @@ def tone(known: Known) -> str:
     if known.troubles or known.verdict == "no-data" or known.reason == NEEDS_APPROVAL:
         return "warn"
     missing = {s.version for s in objective_states(known) if s.standing == "missed"}
-    ahead = known.winner in known.candidates
+    first = known.winner or leader(known)
+    ahead = first in known.candidates
     if missing & set(known.candidates):
-        return "warn" if ahead and known.winner not in missing else "bad"
+        return "warn" if ahead and first not in missing else "bad"
     return "good" if ahead else "calm"
 
 

@@ -11,7 +11,7 @@ from crossfade.telling import headline
 from crossfade.testing.runs import NAME, NAMESPACE, START, UID, IrisRun
 from crossfade_console.projection import Projection
 from crossfade_console.proofs import proof
-from crossfade_console.views import detail, trust
+from crossfade_console.views import detail, row, trust
 
 BARS = {"logBar": math.log(20), "alarmBar": math.log(40)}
 ERRORS = {
@@ -107,6 +107,17 @@ def test_an_objective_shows_its_evidence_where_no_number_of_requests_is_known():
 def test_a_leading_candidate_is_ahead_and_not_yet_proved():
     assert headline(a_run(ENGAGED, ERRORS).known) == "iris-v2 is ahead, not yet proved"
     assert headline(a_run(ENGAGED, policy="iter8").known) == "Nobody is ahead yet"
+
+
+def test_whoever_is_very_probably_the_best_is_ahead_too():
+    def said(chance, **more):
+        claim = ENGAGED | {"verdict": "collecting", "pBest": chance} | more
+        run = a_run(claim, claim | {"candidate": "iris-v3", "pBest": 1 - chance})
+        return headline(run.known), row(run)["tone"], row(run)["focus"]
+
+    assert said(0.97) == ("iris-v2 is ahead, not yet proved", "good", "iris-v2")
+    assert said(0.90) == ("Nobody is ahead yet", "calm", "iris-v2")
+    assert said(0.97, verdict="futile")[0] == "Nobody is ahead yet"
 
 
 def test_the_error_budget_is_told_as_the_policy_has_it():

@@ -64,7 +64,7 @@ const trust = (v) => {
     h("tr", {}, h("td", {}, what), h("td", { id: what === "data age" ? "dataage" : null }, tone ? h("span", { class: "dot", "data-tone": tone }) : null, answer))));
 };
 
-const ageOfData = (v) => (v.sampledAt ? duration((Date.now() + skew - new Date(v.sampledAt)) / 1000) : "no sample yet");
+const ageOfData = (v) => (v.phase === "completed" && v.sampledAt ? `last at ${clock(v.sampledAt)}` : v.sampledAt ? duration((Date.now() + skew - new Date(v.sampledAt)) / 1000) : "no sample yet");
 
 const opened = new Map();   // what somebody opened stays open when the log grows
 

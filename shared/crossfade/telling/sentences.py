@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
+from typing import Any
 
 from crossfade.telling.known import Known
 from crossfade.telling.numbers import number, split, spoken
@@ -19,6 +21,7 @@ OUTCOMES = {
 }
 NEEDS_APPROVAL = "ApprovalNeeded"
 PAUSED = "Paused"
+LIKELY = 0.95
 _FIRST = re.compile(r"[\s,:;]")
 STAGES = {
     "Waiting": "waiting for its turn",
@@ -75,9 +78,22 @@ def proving(known: Known) -> bool:
 
 
 def leader(known: Known) -> str:
-    """The candidate whose proof is on its way, where a proof is asked for; else empty."""
-    leading = (c for c in claims(known) if c.get("verdict") == "leading")
-    return str(next(leading, {}).get("candidate", "")) if proving(known) else ""
+    """The candidate that a proof is on its way for, where one is asked for; else empty."""
+    if not proving(known):
+        return ""
+    ahead = [c for c in claims(known) if c.get("verdict") == "leading" or _likely(c)]
+    best = max(ahead, key=lambda c: float(c.get("pBest") or 0.0), default={})
+    return str(best.get("candidate") or "")
+
+
+def _likely(claim: Mapping[str, Any]) -> bool:
+    """Whether a claim's candidate is very probably the best, with no more evidence than that."""
+    chance = claim.get("pBest")
+    return (
+        claim.get("verdict") == "collecting"
+        and isinstance(chance, int | float)
+        and chance >= LIKELY
+    )
 
 
 def focus(known: Known) -> str:
