@@ -11,7 +11,11 @@ import yaml
 from prometheus_client import REGISTRY
 from prometheus_client.parser import text_string_to_metric_families
 
+from crossfade.runtime.service import Logged
 from crossfade.testing.runs import NAME, NAMESPACE, START, IrisRun
+from crossfade_console.metrics import ProjectedMetrics
+from crossfade_console.projection import Projection
+from crossfade_console.series import label
 from crossfade_lab.metrics.real import RealPrometheus, find_prometheus
 from crossfade_notifier import couriers  # noqa: F401  registers what the services board draws
 
@@ -169,3 +173,32 @@ def queries():
                 found.append((path.stem, panel["title"], query))
     assert len(found) > 30
     return found
+
+
+async def test_a_scrape_of_many_runs_lets_others_have_their_turn(now):
+    projection = Projection()
+    for i in range(200):
+        for at, event in IrisRun(name=f"iris-{i}", uid=f"uid-{i}").events(upto=2):
+            projection.take(Logged(event, projection.version + 1, at, pending=0))
+    metrics = ProjectedMetrics(projection, lambda: now[0], timedelta(hours=1))
+    turns = 0
+
+    async def others():
+        nonlocal turns
+        while True:
+            turns += 1
+            await asyncio.sleep(0)
+
+    waiting = asyncio.create_task(others())
+    first = await metrics.text()
+    waiting.cancel()
+
+    assert turns > 10
+    assert await metrics.text() == first
+
+
+def test_names_that_need_escaping_are_read_back_as_they_are():
+    odd = 'a"b\\c\nd'
+    (family,) = text_string_to_metric_families(f"x{{{label('version', odd)}}} 1\n")
+
+    assert family.samples[0].labels == {"version": odd}
