@@ -3,6 +3,7 @@
 import asyncio
 import logging
 
+import pytest
 from prometheus_client import REGISTRY
 from pydantic import SecretStr
 
@@ -232,6 +233,34 @@ async def test_the_end_overtakes_the_progress_of_others(world, slack, living):
     await notifier.close()
 
     assert "urgent" in slack.parents[0]["text"]
+
+
+@pytest.mark.parametrize(
+    ("event", "seen"),
+    [
+        (
+            StageChange(uid=UID, stage="Running", reason="ApprovalNeeded", message="may it?"),
+            True,
+        ),
+        (Incident(uid=UID, iteration=2, what_happened="stale-data", text="stale"), True),
+        (Incident(uid=UID, iteration=2, what_happened="else", text="odd"), False),
+        (StageChange(uid=UID, stage="Running", reason="Paused", message="held"), False),
+        (StageChange(uid=UID, stage="Completed", reason="x", outcome="rolled-back"), True),
+        (StageChange(uid=UID, stage="Completed", reason="x", outcome="kept"), False),
+    ],
+    ids=["approval", "stuck", "trouble", "held", "rolled back", "kept"],
+)
+async def test_the_whole_channel_sees_what_asks_for_somebody_and_no_more(
+    world, slack, living, event, seen
+):
+    notifier = world.notifier(living())
+    async with world.running(notifier):
+        await world.feed(notifier, IrisRun().events(upto=1))
+        await world.until(lambda: len(slack.replies) == 1)
+        await world.feed(notifier, [(None, event.about(NAMESPACE, NAME))])
+        await world.until(lambda: len(slack.replies) == 2)
+
+    assert bool(slack.replies[-1].get("reply_broadcast")) == seen
 
 
 async def test_what_is_most_urgent_goes_first(world, slack, living):
