@@ -111,6 +111,24 @@ async def test_a_run_that_waits_shows_its_place_and_nothing_empty(chromium, cons
     )
 
 
+async def test_grafana_opens_at_the_run_and_its_time(chromium, make, run_console, tell, now):
+    now[0] = datetime.now(UTC)
+    start = now[0] - timedelta(seconds=200)
+    async with run_console(make(grafana_url="https://grafana.test/")) as console:
+        await tell(IrisRun(start=start).events())
+        await chromium.go(console.url + PAGE)
+        await chromium.until("document.getElementById('grafana').href.includes('/d/')")
+        link = await chromium.value("document.getElementById('grafana').href")
+
+    address, _, query = link.partition("?")
+    assert address == "https://grafana.test/d/crossfade-experiment"
+    asked = dict(pair.split("=") for pair in query.split("&"))
+    assert (asked["var-namespace"], asked["var-experiment"]) == (NAMESPACE, NAME)
+    began, ended = int(asked["from"]), int(asked["to"])
+    assert began < start.timestamp() * 1000 < ended
+    assert ended - began == pytest.approx(155_000 + 120_000, abs=1000)
+
+
 @pytest.mark.parametrize("width", [390, 768, 1320])
 async def test_no_page_is_wider_than_its_window(chromium, console, tell, proved, width):
     await tell(proved)

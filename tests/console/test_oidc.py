@@ -195,6 +195,28 @@ async def test_the_cookies_are_out_of_reach_of_scripts_and_strangers(client, pro
     assert any(c.startswith('crossfade_sign_in=""') for c in cookies)
 
 
+async def test_a_browser_keeps_the_sign_in_across_two_sites(
+    chromium, make, run_console, settings, provider, tell
+):
+    # The console at 127.0.0.1, the provider at localhost: two sites, as far as cookies go.
+    provider.url = provider.issuer = provider.url.replace("127.0.0.1", "localhost")
+    settings |= {"oidc_issuer": provider.url}
+    async with run_console(make(**settings)) as console:
+        await tell(IrisRun().events(upto=2))
+        page = f"/experiments/{NAMESPACE}/{NAME}"
+        await chromium.go(f"{console.url}/sign-in?to={page}")
+        await chromium.value("document.querySelector('a.button').click()")
+        await chromium.until(f"location.pathname === '{page}' && document.title !== ''")
+        await chromium.until("document.querySelector('meta[name=csrf]') !== null")
+        await chromium.until("document.querySelectorAll('#acts button').length === 3")
+        assert await chromium.value("document.cookie") == ""
+        await chromium.value(
+            "document.querySelector('form[action=\"/sign-out\"] button').click()"
+        )
+        await chromium.until("location.pathname === '/' && document.title !== ''")
+        await chromium.until("document.querySelector('meta[name=csrf]') === null")
+
+
 async def test_state_nonce_and_verifier_are_fresh_each_time(client):
     seen = []
     for _ in range(2):

@@ -108,6 +108,16 @@ const next = () => {
   if (cell && view.phase !== "completed") say(cell, ageOfData(view));
 };
 
+// The dashboard of this run, over the time of this run.
+const grafana = (v) => {
+  const link = $("grafana");
+  if (!link || !v.startedAt) return;
+  link.dataset.base ??= link.getAttribute("href").replace(/\/$/, "");
+  const at = (moment, more) => String(new Date(moment).getTime() + more);
+  const query = new URLSearchParams({ "var-namespace": v.namespace, "var-experiment": v.name, from: at(v.startedAt, -60_000), to: v.endedAt ? at(v.endedAt, 60_000) : "now" });
+  link.href = `${link.dataset.base}/d/crossfade-experiment?${query}`;
+};
+
 const standing = (v) => {
   const where = place(v.queue);
   return where && v.queue.ahead ? `${where} behind ${v.queue.ahead}` : where;
@@ -126,6 +136,7 @@ const draw = () => {
   show($("troubles"), look !== null ? [] : v.troubleTexts.map((t) => h("p", { class: "trouble" }, t.text)));
   tiles(v); objectives(v); trust(v); next();
   whatif(view);
+  grafana(view);
   say($("evidence-said"), decides(view));
   const silent = !view.proofs.length && view.iteration > 0;
   $("evidence-card").hidden = silent;
