@@ -46,7 +46,7 @@ class Provider:
         self.codes, self.token_calls, self.key_calls = {}, [], 0
         self.ways = ["client_secret_basic"]
         self.algorithm = "RS256"
-        self.issuer = ""
+        self.issuer, self.asks = "", False
 
     async def __aenter__(self):
         app = web.Application()
@@ -88,6 +88,9 @@ class Provider:
         code = f"code-{len(self.codes)}"
         self.codes[code] = query
         back = f"{query['redirect_uri']}?code={code}&state={query['state']}&iss={self.issuer}"
+        if self.asks:
+            link = f'<a id="yes" href="{back}">It is me</a>'
+            return web.Response(text=link, content_type="text/html")
         return web.Response(status=302, headers={"Location": back})
 
     async def token(self, request):
@@ -200,12 +203,16 @@ async def test_a_browser_keeps_the_sign_in_across_two_sites(
 ):
     # The console at 127.0.0.1, the provider at localhost: two sites, as far as cookies go.
     provider.url = provider.issuer = provider.url.replace("127.0.0.1", "localhost")
+    # Somebody clicks there, so that the way back begins at the other site.
+    provider.asks = True
     settings |= {"oidc_issuer": provider.url}
     async with run_console(make(**settings)) as console:
         await tell(IrisRun().events(upto=2))
         page = f"/experiments/{NAMESPACE}/{NAME}"
         await chromium.go(f"{console.url}/sign-in?to={page}")
         await chromium.value("document.querySelector('a.button').click()")
+        await chromium.until("document.getElementById('yes') !== null")
+        await chromium.value("document.getElementById('yes').click()")
         await chromium.until(f"location.pathname === '{page}' && document.title !== ''")
         await chromium.until("document.querySelector('meta[name=csrf]') !== null")
         await chromium.until("document.querySelectorAll('#acts button').length === 3")
