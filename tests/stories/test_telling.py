@@ -101,8 +101,8 @@ async def test_a_promotion_is_told_alike_on_the_page_in_slack_and_to_prometheus(
 async def test_a_rollback_is_told_alike_on_the_page_in_slack_and_to_prometheus(
     chromium, tmp_path, pictures
 ):
-    failing = told(chromium, tmp_path, candidate=Mode.FAILING)
-    async with failing as (story, page, server, metrics):
+    slow = told(chromium, tmp_path, candidate=Mode.SLOW)
+    async with slow as (story, page, server, metrics):
         async with watching(page):
             await story.when_it_starts(iterations=5, corrected=True)
             await story.when_it_ends()
@@ -112,9 +112,9 @@ async def test_a_rollback_is_told_alike_on_the_page_in_slack_and_to_prometheus(
         await then_all_said_the_same(page, server, metrics, looks=[max(page.last)])
 
         end = page.last[max(page.last)]
-        assert "iris-v2 misses error-rate ≤ 0.01" in end.why
+        assert "iris-v2 misses mean-latency ≤ 200" in end.why
         assert end.split == {"iris-v1": 100, "iris-v2": 0}
-        assert end.standings["error rate", "iris-v2"] == "missed"
+        assert end.standings["mean latency", "iris-v2"] == "missed"
         then_slack_has_one_message_and_its_end_is_seen_by_all(server, "Rolled back to iris-v1")
 
 

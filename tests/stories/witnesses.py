@@ -64,7 +64,9 @@ class Page:
             why=page["why"],
             split=shares(page["traffic"].partition(": ")[2]),
             standings={
-                (row[0], row[1]): standing(row[-1]) for row in page["objectives"] if row[2:]
+                (row[0].removesuffix(row[1]), row[1]): standing(row[-1])
+                for row in page["objectives"]
+                if row[2:]
             },
         )
         self.first.setdefault(said.look, said)
@@ -106,15 +108,22 @@ def slack(server):
                 headline=verdict.strip("*"),
                 why=why,
                 split=shares(text),
-                standings={
-                    (metric, version): MARKS.get(mark, "unknown")
-                    for mark, metric, version in re.findall(
-                        r"^(:\w+:) (.+) of (\S+): ", text, re.MULTILINE
-                    )
-                },
+                standings=_standings(text),
             )
             assert fallback.endswith(f"{said[int(look[1])].headline}. {why}".strip())
     return said
+
+
+def _standings(text):
+    """Of lines as `:x: error rate ≤ 0.01: new 0.02 · :white_check_mark: old 0.001`."""
+    found = {}
+    for mark, metric, versions in re.findall(
+        r"^(:\w+:) (.+?) [≤≥] [^:]+: (.+)$", text, re.MULTILINE
+    ):
+        for part in versions.split(" · "):
+            own, version = re.match(r"(:\w+:)? ?(\S+)", part).groups()
+            found[metric, version] = MARKS.get(own or mark, "unknown")
+    return found
 
 
 def _texts(blocks):

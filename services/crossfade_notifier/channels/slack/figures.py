@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from crossfade.telling import Known
 from crossfade.telling.numbers import duration, number, spoken, unit
-from crossfade.telling.objectives import ObjectiveState
+from crossfade.telling.objectives import ObjectiveState, chances
 from crossfade.telling.sentences import NEEDS_APPROVAL, PAUSED
 
 MARKS = {
@@ -96,7 +96,7 @@ def _beside(known: Known, version: str, suffix: str) -> str:
         if entry.get("role") == "reward" and low is not None and high is not None:
             baseline = escape(known.baseline)
             told += f" · {low:+.3g} to {high:+.3g}{suffix} beside {baseline}"
-    best = next((e["pBest"] for e in entries if e.get("pBest") is not None), None)
+    best = chances(known).get(version)
     return told + (f" · P(best) {best:.3f}" if best is not None else "")
 
 
