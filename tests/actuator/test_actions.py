@@ -357,7 +357,8 @@ def test_a_placeholder_that_cannot_be_read_fails(text):
 
 
 def test_secrets_are_called_by_name():
-    assert new_style('@< .Secret "token" >@', {}, {"Secret": str.upper}) == "TOKEN"
+    for key in ('"token"', "`token`", "'token'"):
+        assert new_style(f"@< .Secret {key} >@", {}, {"Secret": str.upper}) == "TOKEN"
 
 
 def leases(store, owner, now=lambda: datetime.now(UTC)):

@@ -184,6 +184,18 @@ async def test_http_fills_in_its_secret_and_its_own_variables(office):
     assert TOKEN not in outcomes[0].output
 
 
+async def test_http_reads_the_new_placeholders_and_then_leaves_the_old_ones(office):
+    headers = [{"name": "X-Old", "value": "{{ .name }}"}]
+    body = (
+        '{"name": "@<.this.metadata.name>@@< .none >@", "key": "@< .secret.token >@ {{ .x }}"}'
+    )
+    task = http(office, secret="mine", headers=headers, body=body)
+    assert (await told(office, task))[0].ok
+    (post,) = office.posts
+    assert post.headers["X-Old"] == "c"
+    assert post.body.decode() == f'{{"name": "exp", "key": "{TOKEN} {{{{ .x }}}}"}}'
+
+
 async def test_http_without_its_secret_is_sent_and_says_so(office):
     result, outcomes = await told(office, http(office, authType="Bearer", secret="nowhere"))
     assert result.ok

@@ -15,7 +15,7 @@ from typing import Any
 from crossfade_actuator.actions.port import TaskFailed
 
 _CHAIN = re.compile(r"^(?:\.[A-Za-z_][\w]*)+$|^\.$")
-_CALL = re.compile(r"""^\.(\w+)\s+(?:"([^"]*)"|`([^`]*)`)$""")
+_CALL = re.compile(r"""^\.(?P<of>\w+)\s+(?P<mark>["'`])(?P<key>[^"'`]*)(?P=mark)$""")
 _NESTED = re.compile(r"^\((?P<inner>[^()]*)\)(?P<chain>(?:\.[A-Za-z_]\w*)*)$")
 _KEY = r"""(?:"[^"]*"|`[^`]*`|\d+)"""
 _INDEX = re.compile(rf"^index\s+(?P<of>\([^()]*\)\S*|\S+)(?P<keys>(?:\s+{_KEY})+)$")
@@ -47,6 +47,13 @@ def old_style(text: str, data: Mapping[str, Any]) -> str:
     return fill(text, data, opens="{{", closes="}}", strict=False, calls={})
 
 
+def either_style(text: str, data: Mapping[str, Any]) -> str:
+    """`@< .x >@` where the text has one, else `{{ .x }}`; missing keys as nothing."""
+    if "@<" not in text:
+        return old_style(text, data)
+    return fill(text, data, opens="@<", closes=">@", strict=False, calls={})
+
+
 def new_style(text: str, data: Mapping[str, Any], calls: Calls) -> str:
     """`@< .X >@`, missing keys as errors."""
     return fill(text, data, opens="@<", closes=">@", strict=True, calls=calls)
@@ -54,10 +61,10 @@ def new_style(text: str, data: Mapping[str, Any], calls: Calls) -> str:
 
 def _value(expression: str, data: Mapping[str, Any], strict: bool, calls: Calls) -> str:
     if called := _CALL.match(expression):
-        function = calls.get(called[1])
+        function = calls.get(called["of"])
         if function is None:
-            raise Unreadable(f"placeholder {expression!r}: nothing is called {called[1]}")
-        return function(called[2] if called[2] is not None else called[3])
+            raise Unreadable(f"placeholder {expression!r}: nothing is called {called['of']}")
+        return function(called["key"])
     found = _found(expression, data, strict)
     return "" if found is None else _text(found)
 

@@ -20,7 +20,7 @@ from crossfade_actuator.actions.inputs import (
 )
 from crossfade_actuator.actions.port import Attempt, Outcome, TaskFailed
 from crossfade_actuator.actions.posting import Letter, send, settled
-from crossfade_actuator.actions.templates import old_style
+from crossfade_actuator.actions.templates import either_style
 
 AUTH = ("Basic", "Bearer", "APIKey")
 METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS")
@@ -115,6 +115,6 @@ def summary(context: Context) -> bytes:
 def _filled(value: str, data: Mapping[str, Any]) -> str:
     """Filled in; as it is where a placeholder cannot be read, as upstream sends it."""
     try:
-        return old_style(value, data)
+        return either_style(value, data)
     except TaskFailed:
         return value
