@@ -110,7 +110,7 @@ def every_test():
     found = {}
     for file in tests.rglob("test_*.py"):
         text = file.read_text(encoding="utf-8")
-        names = re.findall(r"^(?:async )?def (test_\w+)", text, re.MULTILINE)
+        names = re.findall(r"^ *(?:async )?def (test_\w+)", text, re.MULTILINE)
         found[str(file.relative_to(tests))] = set(names)
     return found
 
