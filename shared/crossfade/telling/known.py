@@ -77,8 +77,10 @@ class Known(Body):
     """The smallest advantage in the reward that is worth a promotion, in its unit."""
     alpha: float | None = None
     """The level of proof where the document names one."""
+    counter: str = ""
+    """The key of the metric that the document says counts requests."""
     requests: str = ""
-    """The key of the metric that counts requests."""
+    """The same, as long as its values may be counts; empty where they cannot."""
     units: dict[str, str] = Field(default_factory=dict)
     annotations: dict[str, str] = Field(default_factory=dict)
     in_force: dict[str, int] = Field(default_factory=dict)
@@ -197,6 +199,7 @@ def _from_document(body: dict[str, Any] | None, known: Known) -> dict[str, Any]:
         "reward_low": bool(reward and reward.preferred_direction == "Low"),
         "min_effect": (number(reward.min_effect) or 0.0) if reward else 0.0,
         "alpha": spec.decision.alpha if spec.decision else None,
+        "counter": document.key(count) if count else "",
         "requests": document.key(count) if count else "",
         "units": {k: m.spec.units for k, m in document.metrics.items() if m.spec.units},
         "annotations": dict(document.experiment.metadata.annotations or {}),
@@ -226,10 +229,19 @@ def _(event: MetricSample, known: Known, at: datetime) -> dict[str, Any]:
         "of": event.of or known.of,
         "versions": known.versions or tuple(event.split),
         "in_force": event.split,
+        "requests": _counting(known.counter or known.requests, values),
         "values": values,
         "absent": absent,
         "sampled_at": event.at,
     }
+
+
+def _counting(key: str, values: dict[str, dict[str, float]]) -> str:
+    """`key`, unless its values cannot be counts: more than none is at least one.
+
+    A rate is none, nor are the seconds that the published example's request-count adds up.
+    """
+    return "" if 0 < sum(values.get(key, {}).values()) < 1 else key
 
 
 @_changes.register
