@@ -18,6 +18,7 @@ import nats.js.errors
 import orjson
 from faststream import AckPolicy
 from faststream.nats import JStream, NatsMessage, PullSub
+from nats.aio.msg import Msg
 
 from crossfade.errors import CrossfadeError, Malformed, Missing
 from crossfade.events import subjects
@@ -102,8 +103,8 @@ class Bus:
         )
 
         @subscriber
-        async def receive(body: bytes, message: NatsMessage) -> None:
-            await receiver.receive(message.raw_message)
+        async def receive(message: Msg) -> None:
+            await receiver.receive(message)
 
     def _open_door(self, request: Request) -> None:
         subscriber = self.connection.broker.subscriber(
@@ -114,8 +115,8 @@ class Bus:
         )
 
         @subscriber
-        async def answer(body: bytes, message: NatsMessage) -> bytes:
-            return orjson.dumps(await _answer(request, message.raw_message.data))
+        async def answer(message: Msg) -> bytes:
+            return orjson.dumps(await _answer(request, message.data))
 
     def _begin(self, loop: Callable[[], Awaitable[None]]) -> None:
         self.tasks.append(asyncio.ensure_future(_for_ever(loop)))
@@ -147,8 +148,8 @@ class Bus:
         return None
 
 
-async def _raw(message: NatsMessage) -> bytes:
-    return message.body if isinstance(message.body, bytes) else b""
+async def _raw(message: NatsMessage) -> Msg:
+    return message.raw_message
 
 
 async def _answer(request: Request, body: bytes) -> Mapping[str, Any]:

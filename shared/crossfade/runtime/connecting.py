@@ -134,6 +134,7 @@ def connection(settings: BusSettings, name: str) -> Connection:
         closed_cb=closed,
         security=security(settings),
         logger=None,
+        apply_types=False,  # a message is read by us; their injection costs a thread for each
     )
     made.append(Connection(broker, settings))
     return made[0]
