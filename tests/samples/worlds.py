@@ -23,6 +23,7 @@ from crossfade_cli.run import a_bus
 from crossfade_lab.broker import Broker
 from crossfade_lab.cluster import CRDS, ApiServer, ControlPlane, seldon_admission
 from crossfade_lab.cluster.kubectl import find_kubectl
+from crossfade_lab.crew import Crew
 
 EXAMPLES = Path(__file__).parents[2] / "deploy/examples"
 DEFINITIONS = Path(__file__).parents[2] / "deploy/crds"
@@ -48,16 +49,23 @@ class World:
     """`async with World(tmp_path) as world`: everything runs until the block ends.
 
     A control plane that runs already stays up; any other cluster comes and goes with the world.
+    Services that run `apart` are processes of their own, which may be killed.
     """
 
     def __init__(
-        self, directory: Path, cluster: ApiServer | ControlPlane | None = None, **actuator
+        self,
+        directory: Path,
+        cluster: ApiServer | ControlPlane | None = None,
+        *,
+        apart: Sequence[str] = (),
+        **actuator,
     ) -> None:
         self.directory = directory
         self.cluster = cluster or emulated()
         self.broker = Broker(directory / "nats")
         self.events: list = []
         self.buses: list[Bus] = []
+        self._apart = apart
         self._actuator = {"actions": "process", **actuator}
         self._stack = AsyncExitStack()
 
@@ -92,10 +100,19 @@ class World:
         self._stack.push_async_callback(self.client.close)
         follower = asyncio.ensure_future(self._follow())
         self._stack.callback(follower.cancel)
-        self.buses = [a_bus(name, self.settings) for name in SERVICES]
+        here = [name for name in SERVICES if name not in self._apart]
+        self.buses = [a_bus(name, self.settings) for name in here]
         for bus in self.buses:
             self._stack.push_async_callback(bus.stop)
         await asyncio.gather(*(bus.start() for bus in self.buses))
+        if self._apart:
+            variables = {
+                "CROSSFADE_BUS__URL": self.broker.url,
+                "CROSSFADE_CLUSTER__KUBECONFIG": str(self.kubeconfig),
+                **{f"CROSSFADE_ACTUATOR__{k.upper()}": v for k, v in self._actuator.items()},
+            }
+            crew = Crew(self.directory / "crew", variables, self._apart)
+            self.crew = await self._stack.enter_async_context(crew)
 
     async def _served(self, kind: str) -> bool:
         return (await self.api.request("GET", f"/apis/{kind}?limit=1")).status == 200
