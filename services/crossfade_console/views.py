@@ -13,11 +13,13 @@ from crossfade.telling.objectives import ObjectiveState, chances
 from crossfade.telling.sentences import NEEDS_APPROVAL, PAUSED, focus, leader
 from crossfade_console.histories import reward_intervals
 from crossfade_console.projection import Run
-from crossfade_console.proofs import proof, proofs
+from crossfade_console.proofs import LARGEST_LOG, proof, proofs
 
 View = dict[str, Any]
 
 CERTAIN = 3.0
+DOUBTS, BLOCKS = 20.0, 1000.0
+"""E-values of a sample-ratio mismatch that warn, and that block a promotion."""
 
 
 def phase(known: Known) -> str:
@@ -145,6 +147,7 @@ def _objective(state: ObjectiveState) -> View:
         "have": state.have,
         "need": state.need,
         "share": _share(state),
+        "claim": str(state.claim.get("claim")) if state.claim else None,
         "proof": proof(state.claim) if state.claim else None,
     }
 
@@ -215,7 +218,18 @@ def _as_measured(run: Run) -> View:
     spread = 100 * math.sqrt(weight / 100 * (1 - weight / 100) / max(requests, 1.0))
     told = f"{number(measured)} % of requests at {weight} %"
     fits = abs(measured - weight) <= CERTAIN * spread + 1
-    return {"what": what, "answer": told, "tone": "good" if fits else "warn"}
+    against = mismatch(known)
+    if against is None:
+        return {"what": what, "answer": told, "tone": "good" if fits else "warn"}
+    answer = f"{told} (E = {number(float(f'{against:.2g}'))})"
+    tone = "bad" if against >= BLOCKS else "good" if against < DOUBTS else "warn"
+    return {"what": what, "answer": answer, "tone": tone}
+
+
+def mismatch(known: Known) -> float | None:
+    """The e-value against "requests follow the weights", where a policy computes it (§2.11)."""
+    found = next((entry.get("logMismatch") for entry in known.evidence), None)
+    return math.exp(min(float(found), LARGEST_LOG)) if found is not None else None
 
 
 def _complete(known: Known) -> View:

@@ -40,10 +40,14 @@ ENGAGED = {
 LACKING = {"candidate": "iris-v2", "claim": "p95-latency", "lacks": "histogram", "why": "no"}
 
 
-def a_run(*evidence, policy="assured"):
+def a_run(*evidence, policy="assured", iteration=4):
     projection = Projection()
     judged = Assessment(
-        uid=UID, iteration=4, recommended="iris-v1", verdict="continue", evidence=evidence
+        uid=UID,
+        iteration=iteration,
+        recommended="iris-v1",
+        verdict="continue",
+        evidence=evidence,
     )
     events = [*IrisRun().events(upto=3), (START, judged.about(NAMESPACE, NAME))]
     for n, (at, event) in enumerate(events):
@@ -120,9 +124,21 @@ def test_whoever_is_very_probably_the_best_is_ahead_too():
     assert said(0.97, verdict="futile")[0] == "Nobody is ahead yet"
 
 
+@pytest.mark.parametrize(
+    ("log_e", "tone", "told"), [(-0.9, "good", "0.41"), (4, "warn", "55"), (8, "bad", "3000")]
+)
+def test_the_split_check_is_an_e_value_where_there_is_one(log_e, tone, told):
+    shown = trust(a_run(ENGAGED | {"logMismatch": log_e}, iteration=3))[1]
+    assert shown["what"] == "requests follow the split"
+    assert shown["tone"] == tone
+    assert f"(E = {told})" in shown["answer"]
+
+
 def test_the_error_budget_is_told_as_the_policy_has_it():
     def told(policy):
-        return {t["what"]: t["answer"] for t in trust(a_run(policy=policy))}["looks · error budget"]
+        return {t["what"]: t["answer"] for t in trust(a_run(policy=policy))}[
+            "looks · error budget"
+        ]
 
     assert told("assured") == "4 of 15 · α 5 %, unspent"
     assert told("iter8") == "4 of 15 · none"

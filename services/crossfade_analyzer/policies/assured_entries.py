@@ -31,12 +31,16 @@ def entries(step: Step) -> tuple[dict[str, Any], ...]:
     if step.findings is None:
         return ()
     by_name = {mapped.claim.name: mapped for mapped in step.mapping.criteria}
-    bars = _bars(step.mapping.plan) if step.mapping.plan is not None else {}
-    return tuple(
+    plan = step.mapping.plan
+    bars = _bars(plan) if plan is not None else {}
+    made = tuple(
         _entry(step.findings, candidate, claim, by_name[claim.claim], bars)
         for candidate in step.findings.candidates
         for claim in candidate.claims
     )
+    if made and plan is not None and plan.traffic_key is not None:
+        made[0]["logMismatch"] = _plain(step.findings.log_mismatch)
+    return made
 
 
 def _bars(plan: Plan) -> dict[str, float]:

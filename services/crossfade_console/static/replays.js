@@ -17,7 +17,10 @@ export const viewAt = (view, points, look) => {
   const values = p.v || {};
   const objectives = view.objectives.map((o) => {
     const value = values[o.metric]?.[o.version] ?? null;
-    return { ...o, value, standing: standing(o, value), share: share(o, value), have: null, need: null, proof: null };
+    const then = { ...o, value, standing: standing(o, value), share: share(o, value), have: null, need: null, proof: null };
+    const seen = p.e?.[o.version]?.[o.claim];
+    if (!seen || then.standing !== "held") return then;
+    return { ...then, standing: "not-yet", share: Math.min(seen[0], 1), proof: { for: seen[0], against: seen[1] } };
   });
   const own = values[view.reward?.metric]?.[view.focus], base = values[view.reward?.metric]?.[view.baseline];
   const reward = view.reward && { ...view.reward, values: values[view.reward.metric] || {}, ratio: own && base ? own / base : null, best: {} };

@@ -40,7 +40,7 @@ const tiles = (v) => {
       : tile(v.reward?.ratio ? `${v.reward.ratio.toFixed(2)}×` : "–", v.reward ? `${v.reward.name} of ${v.focus} beside ${v.baseline}` : "no reward"));
 };
 
-const proofText = (o) => (o.proof ? `e-value ${number(o.proof.e)} of ${number(o.proof.bar)}; z ${number(o.proof.z)}, ${number(o.proof.critical)} at the last look` : "");
+const proofText = (o) => (o.proof?.bar ? `e-value ${number(o.proof.e)} of ${number(o.proof.bar)}; z ${number(o.proof.z)}, ${number(o.proof.critical)} at the last look` : "");
 
 const objectives = (v) => {
   const proofs = v.objectives.some((o) => o.need || o.standing === "proved");
@@ -59,10 +59,13 @@ const objectives = (v) => {
 };
 
 const trust = (v) => {
-  const rows = [...v.trust.map((t) => [t.what, t.answer, t.tone]), ["data age", ageOfData(v), ""]];
+  const rows = [...v.trust.map((t) => [t.what, t.answer, t.tone]), ["data age", ageOfData(v), late(v)]];
   show($("trust").tBodies[0], rows.map(([what, answer, tone]) =>
-    h("tr", {}, h("td", {}, what), h("td", { id: what === "data age" ? "dataage" : null }, tone ? h("span", { class: "dot", "data-tone": tone }) : null, answer))));
+    h("tr", {}, h("td", {}, what), h("td", {}, tone ? h("span", { class: "dot", "data-tone": tone }) : null, h("span", { id: what === "data age" ? "dataage" : null }, answer)))));
 };
+
+// A sample that should have been here long ago is worth a warning.
+const late = (v) => (v.nextAt && look === null ? (Date.now() + skew - new Date(v.nextAt) > 2000 * v.intervalSeconds ? "warn" : "good") : "");
 
 const ageOfData = (v) => (v.phase === "completed" && v.sampledAt ? `last at ${clock(v.sampledAt)}` : v.sampledAt ? duration((Date.now() + skew - new Date(v.sampledAt)) / 1000) : "no sample yet");
 
@@ -105,7 +108,10 @@ const next = () => {
   const left = view.nextAt ? (new Date(view.nextAt) - Date.now() - skew) / 1000 : null;
   say($("next"), look !== null || left === null ? "" : left > 0 ? `Next look in ${duration(left)}.` : left > -3 * view.intervalSeconds ? "The next look is due." : `The next look is ${duration(-left)} late.`);
   const cell = $("dataage");
-  if (cell && view.phase !== "completed") say(cell, ageOfData(view));
+  if (cell && view.phase !== "completed") {
+    say(cell, ageOfData(view));
+    if (cell.previousSibling) cell.previousSibling.dataset.tone = late(view);
+  }
 };
 
 // The dashboard of this run, over the time of this run.
