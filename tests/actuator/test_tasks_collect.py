@@ -165,6 +165,20 @@ async def test_a_payload_from_an_address_comes_before_a_text(models):
     assert f"with.payloadURL: {models[1].url} answers HTTP 404" in result.message
 
 
+async def test_a_content_type_alone_makes_it_a_post(models):
+    result, _ = await ran(collect(models[0], contentType="text/odd", numQueries=1))
+    assert result.ok
+    (request,) = [request for _, request in models[0].asked]
+    assert (request.method, request.headers["Content-Type"]) == ("POST", "text/odd")
+    assert models[0].bodies == [b""]
+
+
+async def test_a_pace_of_zero_waits_for_nothing(models):
+    result, _ = await ran(collect(models[0], qps=0, numQueries=40), seconds=5)
+    assert result.ok, result.message
+    assert len(models[0].asked) == 40
+
+
 async def test_load_alone_keeps_nothing(models):
     result, notes = await ran(collect(models[0], loadOnly=True))
     assert result.ok

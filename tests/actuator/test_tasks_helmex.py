@@ -15,7 +15,9 @@ from aiohttp import web
 from tests.actuator.test_actions import Notes, a_context, a_task
 from tests.actuator.test_tasks_telling import TOKEN, Safe
 
-from crossfade_actuator.actions.helmex import promoted
+from crossfade.testing.documents import a_document
+from crossfade_actuator.actions.context import Context
+from crossfade_actuator.actions.helmex import Ending, settled
 from crossfade_actuator.actions.port import Means, TaskFailed
 from crossfade_actuator.actions.processes import Processes
 from crossfade_actuator.actions.runner import Runner
@@ -123,16 +125,64 @@ async def test_doing_it_again_changes_nothing(repository):
     assert len(repository.log()) == 2
 
 
-@pytest.mark.parametrize(("recommended", "told"), [("b", "b"), (None, "no version yet")])
-async def test_without_a_recommended_candidate_nothing_is_touched(
-    repository, recommended, told
-):
+@pytest.mark.parametrize("recommended", ["b", None])
+async def test_a_candidate_that_is_not_recommended_goes(repository, recommended):
     result, outcomes = await ran(
         update(repository.url), a_context(winner=None, recommended=recommended)
     )
     assert result.ok
-    assert outcomes[0].output == f"nothing to promote: recommended is {told}"
+    told = "b stays, without a candidate, in apps/values.yaml on main"
+    assert outcomes[0].output == told
+    assert repository.values() == {
+        "common": {"application": "hello"},
+        "baseline": {"name": "hello", "dynamic": {"tag": "1.0"}},
+    }
+    assert repository.log()[0] == "Crossfade: Drop the candidate of apps/values.yaml"
+
+
+@pytest.mark.parametrize(("found", "tag"), [(True, "2.0"), (False, "1.0")])
+async def test_a_conformance_test_tries_the_candidate_of_the_file(repository, found, tag):
+    status = {"analysis": {"winnerAssessment": {"data": {"winnerFound": found}}}}
+    document = a_document("Conformance", candidates=())
+    context = Context(document, status, "u", "ns", "exp", "b", "b" if found else None)
+    result, _ = await ran(update(repository.url), context)
+    assert result.ok, result.message
+    assert repository.values()["baseline"]["dynamic"]["tag"] == tag
+    assert "candidate" not in repository.values()
+
+
+async def test_several_candidates_are_more_than_a_file_holds(repository):
+    document = a_document("A/B/N", candidates=("c", "d"))
+    result, _ = await ran(
+        update(repository.url), Context(document, {}, "u", "ns", "exp", "c", "c")
+    )
+    assert "found 2 candidates; right is one" in result.message
     assert len(repository.log()) == 1
+
+
+@pytest.mark.parametrize(("identity", "ok"), [("abc", True), ("abd", False), (None, False)])
+def test_another_candidate_than_was_tried_is_left_alone(identity, ok):
+    values = "baseline: {dynamic: {id: old}}\ncandidate: {dynamic: {id: abc}}"
+    ending = Ending(True, "c", identity)
+    if ok:
+        assert yaml.safe_load(settled(values, "v.yaml", ending))["baseline"]["dynamic"] == {
+            "id": "abc"
+        }
+    else:
+        with pytest.raises(TaskFailed, match=r"annotation iter8\.candidate\.id is"):
+            settled(values, "v.yaml", ending)
+
+
+def test_the_annotation_says_which_candidate_is_tried():
+    document = a_document()
+    metadata = document.experiment.metadata.model_copy(
+        update={"annotations": {"iter8.candidate.id": "abc"}}
+    )
+    experiment = document.experiment.model_copy(update={"metadata": metadata})
+    document = document.model_copy(update={"experiment": experiment})
+    assert Ending.of(Context(document, {}, "u", "ns", "exp", "c", "c")) == Ending(
+        True, "c", "abc"
+    )
 
 
 async def test_a_push_that_comes_too_late_starts_over(repository):
@@ -197,7 +247,7 @@ async def test_only_https_is_spoken_unless_told_otherwise(repository):
 )
 def test_values_that_are_none_are_refused(values, said):
     with pytest.raises(TaskFailed, match=said):
-        promoted(values, "v.yaml")
+        settled(values, "v.yaml", Ending(True, "c"))
 
 
 @dataclass

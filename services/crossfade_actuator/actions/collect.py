@@ -55,7 +55,7 @@ class Collect:
         shared = Stream(
             "",
             "",
-            number(given, "qps", QPS, 0.001, FASTEST),
+            _pace(given, QPS),
             whole(given, "connections", CONNECTIONS, 1, 256),
             *_extent(given, versions),
             body=None if payload is None else payload.encode(),
@@ -96,13 +96,19 @@ class Collect:
         body = self.streams[0].body
         if self.payload_url is not None:
             body = await _fetched(self.payload_url)
-        if body is None:
+        if body is None and self.content_type is None:
             return list(self.streams)
+        body = body or b""  # a content type alone makes it a POST, as with fortio
         sort = self.content_type or _sort(body)
         return [
             replace(stream, body=body, headers={"Content-Type": sort} | dict(stream.headers))
             for stream in self.streams
         ]
+
+
+def _pace(given: Mapping[str, Any], otherwise: float) -> float:
+    """Requests a second; 0 asks for as many as there can be."""
+    return number(given, "qps", otherwise, 0, FASTEST) or FASTEST
 
 
 def _extent(
@@ -130,7 +136,7 @@ def _stream(entry: Mapping[str, Any], place: int, shared: Stream) -> Stream:
         shared,
         version=text(entry, "name", "a version's name", within=where),
         url=url,
-        qps=number(entry, "qps", shared.qps, 0.001, FASTEST),
+        qps=_pace(entry, shared.qps),
         headers={str(k): plain(v) for k, v in headers.items()},
     )
 

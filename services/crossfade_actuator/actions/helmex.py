@@ -1,7 +1,7 @@
-"""`gitops/helmex-update`: promotes the candidate in a Helm values file that git keeps.
+"""`gitops/helmex-update`: settles the candidate in a Helm values file that git keeps.
 
-The candidate's `dynamic` block becomes the baseline's and the candidate goes, by a commit of its
-own. Doing it again finds nothing to do, and a push that comes too late starts over from what is
+The candidate goes, by a commit of its own; if it won, its `dynamic` block becomes the baseline's
+first. Doing it again finds nothing to do, and a push that comes too late starts over from what is
 there. git runs beside the actuator, in either executor. Source: v2alpha2 §5.4.
 """
 
@@ -18,7 +18,8 @@ from typing import Any
 
 import yaml
 
-from crossfade.resources import Task
+from crossfade.resources import Task, TestingPattern
+from crossfade_actuator.actions.context import Context
 from crossfade_actuator.actions.inputs import text, wrong
 from crossfade_actuator.actions.port import Attempt, Outcome, TaskFailed
 from crossfade_actuator.actions.processes import Processes
@@ -28,6 +29,32 @@ ATTEMPTS = 3
 GIT_SECONDS = 60.0
 BRANCH = re.compile(r"^[\w][\w./-]*$")
 AUTHOR = ("Crossfade", "crossfade@localhost")
+IDENTITY = "iter8.candidate.id"
+"""The annotation that says which candidate of the values file an experiment is about."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """How the candidate fared, and which one it was if the experiment says so."""
+
+    won: bool
+    told: str
+    identity: str | None = None
+
+    @classmethod
+    def of(cls, context: Context) -> Ending:
+        """Of a run. Raises TaskFailed where a values file cannot say which candidate is meant."""
+        document = context.document
+        notes = document.experiment.metadata.annotations or {}
+        identity = notes.get(IDENTITY)
+        if document.pattern is TestingPattern.CONFORMANCE:
+            # There the one version on trial is the candidate of the values file.
+            return cls(context.winner_found, document.baseline.name, identity)
+        if len(document.candidates) != 1:
+            found = f"found {len(document.candidates)} candidates"
+            raise TaskFailed(f"{found}; right is one, as a values file holds one")
+        recommended = context.recommended or document.baseline.name
+        return cls(recommended == document.candidates[0].name, recommended, identity)
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,19 +88,15 @@ class HelmexUpdate:
         )
 
     async def do(self, attempt: Attempt) -> Outcome:
-        """Promote, if the candidate is recommended. Raises TaskFailed with git's own words."""
+        """Promote, or take the candidate away. Raises TaskFailed with git's own words."""
         scheme, protocols = self.repository.partition("://")[0], attempt.means.git_protocols
         if scheme not in protocols:
             raise wrong("with.gitRepo", self.repository, f"an {' or '.join(protocols)} address")
-        context = attempt.context
-        candidates = {version.name for version in context.document.candidates}
-        if context.recommended not in candidates:
-            told = context.recommended or "no version yet"
-            return Outcome(True, f"nothing to promote: recommended is {told}")
+        ending = Ending.of(attempt.context)
         git = await self._git(attempt)
         for _ in range(ATTEMPTS):
             with tempfile.TemporaryDirectory(prefix="crossfade-git-") as folder:
-                said = await self._promoted(git, Path(folder) / "clone", context.recommended)
+                said = await self._settled(git, Path(folder) / "clone", ending)
             if said:
                 return Outcome(True, said)
         raise TaskFailed(f"{self.branch} moved {ATTEMPTS} times while it was being changed")
@@ -86,18 +109,20 @@ class HelmexUpdate:
         # By the environment, as everybody on a machine may read a command line.
         return Git(attempt, {"http.extraHeader": f"Authorization: Basic {shown}"})
 
-    async def _promoted(self, git: Git, clone: Path, version: str | None) -> str:
+    async def _settled(self, git: Git, clone: Path, ending: Ending) -> str:
         """What was done; nothing where somebody else pushed in between."""
         where = ("--branch", self.branch, "--", self.repository, str(clone))
         await git.run("clone", "--depth=1", "--single-branch", *where)
-        if not await asyncio.to_thread(_rewritten, clone, self.file, self.branch):
+        if not await asyncio.to_thread(_rewritten, clone, self.file, self.branch, ending):
             return f"nothing to do: {self.file} has no candidate"
         at = ("-C", str(clone))
         await git.run(*at, "add", "--", self.file)
-        await git.run(*at, "commit", "--quiet", f"--message=Promote {version} in {self.file}")
+        what = f"Promote {ending.told} in" if ending.won else "Drop the candidate of"
+        await git.run(*at, "commit", "--quiet", f"--message={what} {self.file}")
         pushed = await git.tried(*at, "push", "--quiet", "origin", f"HEAD:{self.branch}")
         if pushed.ok:
-            return f"{version} is the baseline of {self.file} on {self.branch}"
+            is_now = "is the baseline of" if ending.won else "stays, without a candidate, in"
+            return f"{ending.told} {is_now} {self.file} on {self.branch}"
         if any(word in pushed.output for word in ("fetch first", "non-fast-forward", "locked")):
             return ""
         raise TaskFailed(f"git push: {_last(pushed.output)}")
@@ -139,19 +164,19 @@ class Git:
         return await Processes().execute(["git", *arguments], environment, seconds)
 
 
-def _rewritten(clone: Path, name: str, branch: str) -> bool:
-    """Whether there was something to promote. Raises TaskFailed for a file that is not there."""
+def _rewritten(clone: Path, name: str, branch: str, ending: Ending) -> bool:
+    """Whether there was a candidate. Raises TaskFailed for a file that is not there."""
     file = (clone / name).resolve()
     if not file.is_file() or not file.is_relative_to(clone.resolve()):
         raise TaskFailed(f"with.filePath: {branch} has no file {name}")
-    after = promoted(file.read_text(encoding="utf-8"), name)
+    after = settled(file.read_text(encoding="utf-8"), name, ending)
     if after is not None:
         file.write_text(after, encoding="utf-8")
     return after is not None
 
 
-def promoted(values: str, file: str) -> str | None:
-    """The values after a promotion; None where there is no candidate. Raises TaskFailed."""
+def settled(values: str, file: str, ending: Ending) -> str | None:
+    """The values without their candidate; None where there is none. Raises TaskFailed."""
     try:
         tree: Any = yaml.safe_load(values)
     except yaml.YAMLError as error:
@@ -163,8 +188,18 @@ def promoted(values: str, file: str) -> str | None:
         return None
     if not isinstance(candidate, dict) or "dynamic" not in candidate:
         raise TaskFailed(f"{file}: candidate has no block dynamic")
-    tree["baseline"]["dynamic"] = candidate["dynamic"]
+    _same_candidate(candidate["dynamic"], file, ending)
+    if ending.won:
+        tree["baseline"]["dynamic"] = candidate["dynamic"]
     return yaml.safe_dump(tree, sort_keys=False, allow_unicode=True)
+
+
+def _same_candidate(dynamic: Any, file: str, ending: Ending) -> None:
+    """Raises TaskFailed where the file's candidate is another one than was tried."""
+    found = dynamic.get("id") if isinstance(dynamic, dict) else None
+    if found and str(found) != ending.identity:
+        tried = f"the experiment's annotation {IDENTITY} is {ending.identity!r}"
+        raise TaskFailed(f"{file}: candidate.dynamic.id is {str(found)!r}, but {tried}")
 
 
 def _last(output: str) -> str:
