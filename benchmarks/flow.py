@@ -20,6 +20,7 @@ from pathlib import Path
 
 import orjson
 from assess import a_document, a_line
+from nats.aio.msg import Msg
 
 from crossfade.events import MetricSample, envelope, subjects
 from crossfade.runtime.bootstrap import bootstrap
@@ -44,7 +45,7 @@ def samples(runs: int, iteration: int, of: int) -> list[MetricSample]:
 async def keep_documents(opened: Connection, runs: int, policy: str, iterations: int) -> None:
     """What the actuator would have stored of every run."""
     store = await opened.js.key_value(subjects.RUNS)
-    body = orjson.dumps(a_document(policy, iterations).to_json())  # type: ignore[arg-type]
+    body = orjson.dumps(a_document(policy, iterations).to_json())
     for run in range(runs):
         await store.put(subjects.document_key(f"run-{run}", 1), body)
 
@@ -72,10 +73,10 @@ async def floor(opened: Connection, messages: int) -> float:
     )
     done, began = 0, time.perf_counter()
 
-    async def answer(message: object, number: int) -> None:
+    async def answer(message: Msg, number: int) -> None:
         await opened.js.publish("crossfade.event.incident.floor.floor", b"x" * ANSWER_BYTES)
         await state.put(f"floor.{number}", b"x" * STATE_BYTES)
-        await message.ack()  # type: ignore[attr-defined]
+        await message.ack()
 
     while done < messages:
         got = await pulling.fetch(AT_ONCE, timeout=5)
