@@ -216,7 +216,7 @@ def _as_measured(run: Run) -> View:
         return {"what": what, "answer": "not measured", "tone": ""}
     requests = sum(known.values.get(known.requests, {}).values()) / max(known.iteration, 1)
     spread = 100 * math.sqrt(weight / 100 * (1 - weight / 100) / max(requests, 1.0))
-    told = f"{number(measured)} % of requests at {weight} %"
+    told = f"{number(measured)} % at {weight} %"
     fits = abs(measured - weight) <= CERTAIN * spread + 1
     against = mismatch(known)
     if against is None:

@@ -43,7 +43,7 @@ const tiles = (v) => {
 const proofText = (o) => (o.proof?.bar ? `e-value ${number(o.proof.e)} of ${number(o.proof.bar)}; z ${number(o.proof.z)}, ${number(o.proof.critical)} at the last look` : "");
 
 const objectives = (v) => {
-  const proofs = v.objectives.some((o) => o.need || o.standing === "proved");
+  const proofs = v.objectives.some((o) => o.need || o.proof || o.standing === "proved");
   say($("evidence"), proofs ? "evidence" : "of the limit");
   const rows = v.objectives.map((o) => {
     const [word, tone] = v.iteration === 0 && o.standing === "unknown" ? ["not read yet", ""] : pills[o.standing];
