@@ -12,7 +12,6 @@ DOWN_SECONDS = 0.5
 EFFECTS = [
     "0/action-outcome/start/0/attempt-",
     "0/stage-change/Initializing/SpecChanged",
-    "0/stage-change/Initializing/TrialReading",
 ]
 
 
