@@ -143,12 +143,6 @@ def an_objective(chance, metric, values):
         objective["upperLimit"] = a_limit(chance, known)
     if chance.random() < 0.35:
         objective["lowerLimit"] = a_limit(chance, known)
-    pair = [quantity(objective.get(k, "0")) for k in ("lowerLimit", "upperLimit")]
-    if len(objective) == 3 and pair[0] > pair[1]:
-        objective["lowerLimit"], objective["upperLimit"] = (
-            objective["upperLimit"],
-            objective["lowerLimit"],
-        )
     return objective
 
 
