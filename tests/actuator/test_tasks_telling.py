@@ -319,6 +319,31 @@ async def test_a_workflow_is_dispatched_with_its_inputs(office):
     assert post.json == {"ref": "master", "inputs": {"name": "exp", "times": "3"}}
 
 
+async def test_a_workflow_reads_the_version_that_won_and_the_experiment(office):
+    inputs = [
+        {"name": "version", "value": "{{ .name }}"},
+        {"name": "experiment", "value": "@< .this.metadata.name >@"},
+        {"name": "place", "value": "{{ .zone }}"},
+        {"name": "key", "value": "{{ .secret.token }}"},
+        {"name": "foreign", "value": "${{ github.ref | json }}"},
+    ]
+    zones = [{"variables": [{"name": "zone", "value": zone}]} for zone in ("old", "new")]
+    task = workflow(inputs=inputs, versionInfo=zones, ref="release-{{ .name }}")
+    result, _ = await told(office, task)
+    assert result.ok
+    (post,) = office.posts
+    assert post.json == {
+        "ref": "release-c",
+        "inputs": {
+            "version": "c",
+            "experiment": "exp",
+            "place": "new",
+            "key": TOKEN,
+            "foreign": "${{ github.ref | json }}",
+        },
+    }
+
+
 async def test_a_workflow_that_github_does_not_know_fails_where_it_is_to(office):
     office.status, office.says = 404, b'{"message": "Not Found"}'
     result, _ = await told(office, workflow(ignoreFailure=False, ref="main"))

@@ -5,13 +5,21 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 import orjson
 
 from crossfade.resources import Task
-from crossfade_actuator.actions.inputs import named_values, text, truth, wrong
+from crossfade_actuator.actions.inputs import (
+    further_variables,
+    named_values,
+    text,
+    truth,
+    wrong,
+)
 from crossfade_actuator.actions.port import Attempt, Outcome, TaskFailed
 from crossfade_actuator.actions.posting import Letter, send, settled
+from crossfade_actuator.actions.templates import filled
 
 REPOSITORY = re.compile(r"^[\w.-]+/[\w.-]+$")
 WORKFLOW = re.compile(r"^[\w.-]+$")
@@ -27,6 +35,8 @@ class GithubWorkflow:
     ref: str = "master"
     inputs: Mapping[str, str] = field(default_factory=dict)
     ignored: bool = True
+    versions: tuple[Mapping[str, str], ...] = ()
+    """Further variables, by position: baseline, candidates."""
 
     @classmethod
     def of(cls, task: Task) -> GithubWorkflow:
@@ -47,6 +57,7 @@ class GithubWorkflow:
             text(given, "ref", "a branch or tag", otherwise="master"),
             named_values(given, "inputs"),
             truth(given, "ignoreFailure", True),
+            further_variables(given),
         )
 
     async def do(self, attempt: Attempt) -> Outcome:
@@ -60,8 +71,14 @@ class GithubWorkflow:
                 "Accept": "application/vnd.github.v3+json",
                 "Content-Type": "application/json",
             }
-            body = orjson.dumps({"ref": self.ref, "inputs": dict(self.inputs)})
+            keys = await attempt.secret(self.secret)
+            body = self._body(attempt.context.variables(self.versions) | {"secret": keys})
             await send(Letter("POST", f"{root}/{path}", headers, body))
         except TaskFailed as error:
             return settled(error, self.ignored)
         return Outcome(True, f"{self.workflow} of {self.repository} was asked to run")
+
+    def _body(self, data: Mapping[str, Any]) -> bytes:
+        """Branch and inputs, filled in: upstream sends them by its `notification/http`."""
+        inputs = {name: filled(value, data) for name, value in self.inputs.items()}
+        return orjson.dumps({"ref": filled(self.ref, data), "inputs": inputs})

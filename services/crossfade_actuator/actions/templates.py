@@ -54,6 +54,14 @@ def either_style(text: str, data: Mapping[str, Any]) -> str:
     return fill(text, data, opens="@<", closes=">@", strict=False, calls={})
 
 
+def filled(text: str, data: Mapping[str, Any]) -> str:
+    """In either style; untouched where a placeholder cannot be read, as upstream sends it."""
+    try:
+        return either_style(text, data)
+    except Unreadable:
+        return text
+
+
 def new_style(text: str, data: Mapping[str, Any], calls: Calls) -> str:
     """`@< .X >@`, missing keys as errors."""
     return fill(text, data, opens="@<", closes=">@", strict=True, calls=calls)

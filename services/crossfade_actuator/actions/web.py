@@ -20,7 +20,7 @@ from crossfade_actuator.actions.inputs import (
 )
 from crossfade_actuator.actions.port import Attempt, Outcome, TaskFailed
 from crossfade_actuator.actions.posting import Letter, send, settled
-from crossfade_actuator.actions.templates import either_style
+from crossfade_actuator.actions.templates import filled
 
 AUTH = ("Basic", "Bearer", "APIKey")
 METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS")
@@ -82,11 +82,11 @@ class Http:
 
     def _letter(self, context: Context, keys: Mapping[str, str]) -> Letter:
         data = context.variables(self.versions) | {"secret": keys}
-        headers = {name: _filled(value, data) for name, value in self.headers.items()}
+        headers = {name: filled(value, data) for name, value in self.headers.items()}
         if "content-type" not in map(str.lower, headers):
             headers["Content-Type"] = "application/json"
         headers |= self._credentials(keys)
-        body = summary(context) if self.body is None else _filled(self.body, data).encode()
+        body = summary(context) if self.body is None else filled(self.body, data).encode()
         sent = None if self.method in ("GET", "HEAD") and self.body is None else body
         return Letter(self.method, self.url, headers, sent)
 
@@ -110,11 +110,3 @@ def summary(context: Context) -> bytes:
     if weights:
         told["lastRecommendedWeights"] = weights
     return orjson.dumps({"summary": told, "experiment": context.experiment})
-
-
-def _filled(value: str, data: Mapping[str, Any]) -> str:
-    """Filled in; as it is where a placeholder cannot be read, as upstream sends it."""
-    try:
-        return either_style(value, data)
-    except TaskFailed:
-        return value
