@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterable, Mapping
-from typing import TYPE_CHECKING, Any, BinaryIO
+from typing import TYPE_CHECKING, Annotated, Any, BinaryIO
 
 import typer
 
-from crossfade.errors import Malformed
+from crossfade.errors import FieldError, Malformed
 from crossfade_cli.failing import lines
 from crossfade_cli.options import Files
 
@@ -20,7 +20,15 @@ if TYPE_CHECKING:
 MALFORMED = 2
 
 
-def assess(filename: Files) -> None:
+def assess(
+    filename: Files,
+    policy: Annotated[
+        str | None,
+        typer.Option(
+            "--policy", help="Judge by this policy, iter8 or assured, whatever they say."
+        ),
+    ] = None,
+) -> None:
     """Assess metric samples from standard input, one JSON line each, as the analyzer would.
 
     Runs are told apart by `uid`. Exactly one assessment is written for each sample, in order. The
@@ -34,8 +42,21 @@ def assess(filename: Files) -> None:
     from crossfade_cli.files import documents
 
     body, _ = gather(documents(filename))
-    chosen = policies(load().analyzer)
+    installed = load().analyzer
+    if policy is not None:  # then an installation's own default has no say
+        installed = installed.model_copy(update={"default_policy": "iter8"})
+    chosen = alone(policies(installed), policy)
     raise typer.Exit(filtered(admit(body), chosen, sys.stdin.buffer, sys.stdout.buffer))
+
+
+def alone(known: Mapping[str, Policy], name: str | None) -> Mapping[str, Policy]:
+    """The policies, or the one of that name under every name. Raises Malformed."""
+    if name is None:
+        return known
+    if name not in known:
+        right = f"found {name}; right is {' or '.join(known)}"
+        raise Malformed([FieldError("--policy", right)])
+    return dict.fromkeys(known, known[name])
 
 
 def filtered(

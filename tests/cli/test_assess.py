@@ -48,6 +48,19 @@ def test_runs_do_not_learn_from_each_other(call, documents):
     assert [a for a in lines(both) if a.uid == "one"] == lines(alone)
 
 
+def test_a_policy_may_be_asked_for_whatever_the_documents_say(call, documents):
+    asked = b"\n".join(samples("one"))
+    said = {
+        name: call("assess", *documents, "--policy", name, stdin=asked)
+        for name in ("iter8", "assured")
+    }
+    for name, result in said.items():
+        assert {a.policy for a in lines(result)} == {name}, result.output
+    wrong = call("assess", *documents, "--policy", "fair", stdin=asked)
+    assert wrong.exit_code != 0
+    assert "--policy: found fair; right is iter8 or assured" in wrong.stderr
+
+
 def test_a_malformed_line_ends_it_after_what_came_before(call, documents):
     good = samples("one")
     bad = orjson.dumps(orjson.loads(good[1]) | {"elapsedSeconds": "soon"})
