@@ -13,7 +13,7 @@ import pytest
 from aiohttp import web
 from pydantic import SecretStr
 
-from crossfade.errors import Malformed
+from crossfade.errors import Malformed, Missing
 from crossfade.settings import ConsoleSettings, load
 from crossfade.testing.runs import NAME, NAMESPACE, UID, IrisRun
 from crossfade_console.identities import Refused, allowed
@@ -177,7 +177,7 @@ async def test_whoever_comes_back_from_the_provider_may_act_under_that_name(
     done = await client.post(f"{ONE}/actions", json=body, headers={"X-Crossfade-Csrf": word})
 
     assert page.url.path == f"/experiments/{NAMESPACE}/{NAME}"
-    assert "Signed in as ada@example.com" in text
+    assert 'class="who">ada@example.com<' in text
     assert (without.status, done.status) == (401, 202)
     assert commander.asked[0][1]["requestedBy"] == "console:ada@example.com"
     assert "code_verifier" in provider.token_calls[0][1]
@@ -287,7 +287,7 @@ async def test_a_provider_may_turn_to_another_key(client, provider):
 
     page = await signed_in(client)
 
-    assert "Signed in as" in await page.text()
+    assert 'class="who"' in await page.text()
     assert provider.key_calls == 2
 
 
@@ -337,13 +337,13 @@ async def test_an_address_that_only_userinfo_knows_counts_if_it_is_the_same_pers
     assert (status, "somebody else" in said) == (403, True)
 
     provider.info = dict(ADA)
-    assert "Signed in as ada@example.com" in await (await signed_in(client)).text()
+    assert 'class="who">ada@example.com<' in await (await signed_in(client)).text()
 
 
 async def test_a_secret_goes_into_the_form_where_the_provider_wants_it_there(client, provider):
     provider.ways = ["client_secret_post"]
 
-    assert "Signed in as" in await (await signed_in(client)).text()
+    assert 'class="who"' in await (await signed_in(client)).text()
     assert provider.token_calls[0][0] is None
 
 
@@ -414,6 +414,13 @@ async def test_the_page_offers_what_is_set(client, make, run_console, settings):
     ):
         assert (await session.get("/sign-in/provider")).status == 404
         assert (await session.get("/sign-in/callback")).status == 404
+
+
+def test_without_the_library_the_start_says_what_to_install(make, settings, monkeypatch):
+    monkeypatch.setattr("crossfade_console.oidc.find_spec", lambda name: None)
+
+    with pytest.raises(Missing, match=r"pip install crossfade\[oidc\]"):
+        make(**settings)
 
 
 @pytest.mark.parametrize(
