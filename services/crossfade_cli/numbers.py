@@ -65,6 +65,7 @@ def numbers(known: Known, trail: Trail, room: int) -> Table:
     """
     label = max((len(_label(known, o)) for o in known.objectives), default=0)
     drawn = _drawn(room - label, len(known.versions))
+    tight = room < label + LAST + len(known.versions) * VALUE
     table = Table.grid(padding=(0, 2))
     heads: list[Text] = []
     for version in known.versions:
@@ -74,9 +75,13 @@ def numbers(known: Known, trail: Trail, room: int) -> Table:
     for limit in known.objectives:
         cells = [states[limit.metric, version] for version in known.versions]
         judged = states[limit.metric, focus(known)]
-        table.add_row(_label(known, limit), *_objective(cells, trail, drawn), _used(judged))
+        table.add_row(
+            _label(known, limit), *_objective(cells, trail, drawn), _used(judged, tight)
+        )
     if known.reward:
-        table.add_row(_reward_label(known), *_reward(known, trail, drawn), _earned(known))
+        table.add_row(
+            _reward_label(known), *_reward(known, trail, drawn), _earned(known, tight)
+        )
     return table
 
 
@@ -112,19 +117,26 @@ def _objective(cells: Sequence[ObjectiveState], trail: Trail, drawn: int) -> Ite
             yield Text(sparkline(trail.values(state.metric, state.version), drawn), "dim")
 
 
-def _used(state: ObjectiveState) -> Text:
-    """How far the candidate's proof is, or how much of the limit it uses up."""
+def _used(state: ObjectiveState, tight: bool) -> Text:
+    """How far the candidate's proof is, or how much of the limit it uses up; `tight`: no bar."""
+    share, style, words = _usage(state)
+    if share is None or tight:
+        return Text(words.removesuffix(f" {state.per}"), style)
+    return bar(share, style, METER).append(f" {words}", "default")
+
+
+def _usage(state: ObjectiveState) -> tuple[float | None, str, str]:
+    """In percent, in which colour, in words; None where there is nothing to fill."""
     if state.standing == "proved":
-        return Text("proved", "green")
+        return None, "green", "proved"
     if state.have is not None and state.need:
-        return bar(100 * state.have / state.need, "yellow", METER).append(f" {state.progress}")
+        return 100 * state.have / state.need, "yellow", state.progress
     if state.standing == "not-yet" and state.enough:
-        return bar(100, "yellow", METER).append(" enough is seen")
+        return 100, "yellow", "enough is seen"
     if state.margin is None:
-        return Text("")
+        return None, "", ""
     share = 100 * max(1 - state.margin, 0)
-    style = "red" if share > 100 else "green"
-    return bar(share, style, METER).append(f" {share:,.0f} %")
+    return share, "red" if share > 100 else "green", f"{share:,.0f} %"
 
 
 def _reward_label(known: Known) -> Text:
@@ -141,10 +153,10 @@ def _reward(known: Known, trail: Trail, drawn: int) -> Iterator[Text]:
             yield Text(sparkline(trail.values(known.reward, version), drawn), "dim")
 
 
-def _earned(known: Known) -> Text:
-    """The reward of the candidate beside the baseline, and the chance that it is the best."""
+def _earned(known: Known, tight: bool) -> Text:
+    """The candidate's reward beside the baseline's, and the chance that it is the best."""
     who = focus(known)
     own, other = known.value(known.reward, who), known.value(known.reward, known.baseline)
     parts = [f"{own / other:.2f}×"] if own is not None and other else []
-    best = chances(known).get(who)
+    best = None if tight else chances(known).get(who)
     return Text(", ".join([*parts, *([f"P(best) {best:.3f}"] if best is not None else [])]))
