@@ -98,15 +98,24 @@ async def test_a_promotion_is_told_alike_on_the_page_in_slack_and_to_prometheus(
         assert f"{story.installed.page.of(*EXPERIMENT)}" in str(server.parents[0]["blocks"])
 
 
-async def test_a_rollback_is_told_alike_on_the_page_in_slack_and_to_prometheus(
+async def test_a_rollback_is_told_alike_and_by_a_console_that_was_killed_meanwhile(
     chromium, tmp_path, pictures
 ):
     slow = told(chromium, tmp_path, candidate=Mode.SLOW)
     async with slow as (story, page, server, metrics):
+        crew = story.installed.crew
+
+        async def kill(event):
+            if event.id.endswith("/2/metric-sample"):
+                await crew.kill(CONSOLE)
+
         async with watching(page):
             await story.when_it_starts(iterations=5, corrected=True)
-            await story.when_it_ends()
+            await story.when_it_ends(kill)
             await page.until(lambda said: said.headline == "Rolled back to iris-v1")
+            await chromium.until("document.getElementById('lost').hidden")
+            await asyncio.sleep(1)  # for Prometheus to have seen it, too
+        assert crew.members[CONSOLE].starts == 2
         await chromium.picture(pictures / "telling-rollback.png")
         story.then_it_ends_with("rolled-back", "iris-v1")
         await then_all_said_the_same(page, server, metrics, looks=[max(page.last)])
