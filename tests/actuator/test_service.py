@@ -180,6 +180,7 @@ async def test_the_second_run_of_a_target_waits_and_goes_on_when_the_first_ends(
     waiting = await stand.state(second)
     assert waiting.phase is Phase.WAITING
     assert waiting.message == "TargetBusy: target t is held by default/exp"
+    assert {event.target for event in stand.said("stage-change")} == {"t"}
     await stand.assess(first, 15, {"b": 100, "c": 0}, verdict="rollback", final=True)
     assert (await stand.state(second)).phase is Phase.READING
 
