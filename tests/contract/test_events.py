@@ -1,8 +1,10 @@
 """The wire is a contract: a renamed field, subject or kind is a red test with a readable diff."""
 
 import json
+from datetime import datetime, timedelta, timezone
 
 import jsonschema
+import orjson
 import pytest
 import yaml
 from hypothesis import given
@@ -10,6 +12,7 @@ from hypothesis import strategies as st
 
 from crossfade import events
 from crossfade.events import CATALOGUE, asyncapi, subjects
+from crossfade.testing.runs import IrisRun
 
 NAMES = st.from_regex(r"[a-z0-9]([a-z0-9-]{0,10}[a-z0-9])?", fullmatch=True)
 DOTTED = st.lists(NAMES, min_size=1, max_size=4).map(".".join)
@@ -127,6 +130,18 @@ def test_a_reader_ignores_fields_of_a_later_release(example):
     event = CATALOGUE[example["kind"]]
     body = {key: value for key, value in example.items() if key != "kind"}
     assert event.from_json(body | {"ofTomorrow": 1}) == event.from_json(body)
+
+
+def test_a_body_is_what_to_json_says():
+    said = [event for _, event in IrisRun().events()]
+    said += [CATALOGUE[e["kind"]].from_json(e | {"of": 15}) for e in EXAMPLES]
+    moved = datetime(2026, 1, 1, 12, 0, 0, 500, timezone(timedelta(hours=2)))
+    said += [event.model_copy(update={"at": moved}) for event in said if hasattr(event, "at")]
+    said.append(events.Incident(uid="u", what_happened="x", text="é", detail={"none": None}))
+
+    assert {type(event) for event in said} == set(CATALOGUE.values())
+    for event in said:
+        assert event.body() == orjson.dumps(event.to_json())
 
 
 def test_every_exported_event_is_in_the_catalogue():

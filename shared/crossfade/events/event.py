@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+from functools import cache
 from typing import Any, ClassVar, Self
 
 import orjson
@@ -52,7 +54,7 @@ class Event(Body):
 
     def body(self) -> bytes:
         """The JSON that travels."""
-        return self.model_dump_json(by_alias=True, exclude_none=True).encode()
+        return orjson.dumps(self, default=_travelling, option=orjson.OPT_PASSTHROUGH_DATETIME)
 
     def to_json(self) -> dict[str, Any]:
         """The body as plain values, in the names of the wire, without what is not set."""
@@ -70,3 +72,20 @@ class Event(Body):
                 FieldError(".".join([cls.kind, *map(str, e["loc"])]), e["msg"])
                 for e in error.errors(include_url=False)
             ) from error
+
+
+def _travelling(value: Any) -> Any:
+    """What orjson does not know, as `to_json` has it; plain values it walks much faster."""
+    if isinstance(value, datetime):
+        return value.isoformat().replace("+00:00", "Z")
+    if not isinstance(value, Body):
+        raise TypeError(f"{type(value).__name__} does not travel")
+    own = vars(value)
+    return {wire: own[name] for name, wire in _names(type(value)) if own[name] is not None}
+
+
+@cache  # one entry a class
+def _names(body: type[Body]) -> tuple[tuple[str, str], ...]:
+    """The fields of a body that travel, with their names on the wire."""
+    fields = body.model_fields.items()
+    return tuple((name, f.serialization_alias or name) for name, f in fields if not f.exclude)
