@@ -79,20 +79,20 @@ def a_run(**changes):
             {"policy": "assured", "evidence": (
                 {"candidate": "new", "metric": "m/error-rate", "role": "objective",
                  "upper": 0.01, "proved": False, "n": 208, "nMore": 91},)},
-            "7/15: new earns 1.43× the engagement, 0 of 1 limits proved "
+            "7/15: new earns 1.43× the engagement, enough seen for 0 of 1 limits "
             "(error rate: 208 of 299 requests), 60 → 70 %",
         ),
         (
             {"policy": "assured", "reward": "", "evidence": (
                 {"candidate": "new", "metric": "m/error-rate", "role": "objective",
                  "upper": 0.01, "proved": False, "n": 400, "nMore": 0},)},
-            "7/15: 0 of 1 limits proved (enough is seen; decided at the end), 60 → 70 %",
+            "7/15: enough seen for all limits, 60 → 70 %",
         ),
         (
             {"policy": "assured", "reward": "", "evidence": (
                 {"candidate": "new", "metric": "m/error-rate", "role": "objective",
                  "upper": 0.01, "proved": False, "n": 400, "nMore": None},)},
-            "7/15: 0 of 1 limits proved so far, 60 → 70 %",
+            "7/15: enough seen for 0 of 1 limits so far, 60 → 70 %",
         ),
         (
             {"versions": ("a", "b", "c"), "winner": "c", "reward": "",

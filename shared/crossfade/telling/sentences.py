@@ -134,17 +134,25 @@ def limits(known: Known) -> str:
     if not proving(known):
         return "all limits held"
     if waiting:
-        return f"{len(states) - len(waiting)} of {len(states)} limits proved{_slowest(waiting)}"
+        return _on_the_way(states, waiting)
     proved = all(s.standing == "proved" for s in states)
     return "all limits proved" if proved else "all limits held"
 
 
-def _slowest(waiting: list[ObjectiveState]) -> str:
+def _on_the_way(states: list[ObjectiveState], waiting: list[ObjectiveState]) -> str:
+    """For how many limits enough is seen: a proof may have to wait for the last look."""
+    short_of = [s for s in waiting if not s.enough]
+    if not short_of:
+        return "enough seen for all limits"
+    told = f"enough seen for {len(states) - len(short_of)} of {len(states)} limits"
+    return told + _slowest(short_of)
+
+
+def _slowest(short_of: list[ObjectiveState]) -> str:
     """How far the slowest proof is, where it is known how many requests it needs."""
-    counted = [(s.have / s.need, s) for s in waiting if s.have is not None and s.need]
+    counted = [(s.have / s.need, s) for s in short_of if s.have is not None and s.need]
     if not counted:
-        enough = all(s.enough for s in waiting)
-        return " (enough is seen; decided at the end)" if enough else " so far"
+        return " so far"
     _, slowest = min(counted, key=lambda pair: pair[0])
     return f" ({spoken(slowest.metric)}: {slowest.progress})"
 
