@@ -98,6 +98,7 @@ def detail(run: Run, now: datetime) -> View:
         "pattern": known.pattern,
         "policy": known.policy,
         "alpha": known.alpha,
+        "fixed": known.fixed,
         "revision": known.revision,
         "epoch": known.epoch,
         "weights": {
@@ -200,6 +201,8 @@ def trust(run: Run) -> list[View]:
 
 def _as_asked(known: Known) -> View:
     what = "split asked = observed"
+    if known.fixed:
+        return {"what": what, "answer": "left as it is", "tone": ""}
     if not known.observed or not known.asked:
         return {"what": what, "answer": "no change yet", "tone": ""}
     if known.asked == known.observed:

@@ -152,5 +152,5 @@ def _missing(signs: Signs, known: Known) -> str:
 def _is_astray(event: MetricSample, known: Known) -> bool:
     """Whether another split is in force than the last assessment asked for."""
     waits = known.reason in (PAUSED, NEEDS_APPROVAL)
-    movable = bool(known.observed) and bool(known.asked) and event.iteration > 1
+    movable = not known.fixed and bool(known.observed and known.asked) and event.iteration > 1
     return movable and not waits and event.split != known.asked

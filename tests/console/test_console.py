@@ -125,6 +125,20 @@ def test_a_weight_fight_shakes_the_trust():
     assert row(run)["tone"] == "warn"
 
 
+def test_a_split_that_nobody_moves_is_no_cause_for_doubt():
+    events = []
+    for at, event in IrisRun().events(upto=2):
+        if event.kind == "stage-change" and event.document:
+            body = orjson.dumps(event.document).replace(b"Progressive", b"FixedSplit")
+            event = event.model_copy(update={"document": orjson.loads(body)})
+        elif event.kind == "weight-change" and event.iteration:
+            continue
+        events.append((at, event))
+    shown = trust(folded(events).find(NAMESPACE, NAME))[0]
+
+    assert (shown["answer"], shown["tone"]) == ("left as it is", "")
+
+
 def test_a_new_run_of_a_name_takes_its_place_and_the_old_one_stays_findable():
     projection = folded(IrisRun().events() + IrisRun(uid="second").events(upto=1))
 

@@ -1,5 +1,6 @@
 """Stuck: what the events of a run add up to, announced once, and its end told."""
 
+import orjson
 import pytest
 
 from crossfade.events import (
@@ -11,7 +12,7 @@ from crossfade.events import (
     WeightChange,
 )
 from crossfade.telling import Known
-from crossfade.testing.runs import START, UID, IrisRun
+from crossfade.testing.runs import START, UID, IrisRun, iris_document
 from crossfade_notifier.channels.log import LogChannel
 from crossfade_notifier.outbox import Outbox
 
@@ -135,6 +136,20 @@ def test_a_split_that_is_not_followed_is_stuck_until_it_is():
     assert "asked for iris-v1 65 : iris-v2 35, but iris-v1 75 : iris-v2 25 is in force" in str(
         sentences
     )
+
+
+def test_a_run_whose_split_nobody_moves_is_not_stuck_for_not_moving():
+    document = orjson.dumps(iris_document()).replace(b"Progressive", b"FixedSplit")
+    fixed = StageChange(
+        uid=UID,
+        stage="Running",
+        reason="SpecChanged",
+        revision=2,
+        document=orjson.loads(document),
+    )
+    astray = [x for i in (4, 5, 6) for x in (a_sample(i, split=RUN.split(2)), a_look(i))]
+
+    assert "stuck" not in topics(told(fixed, *astray))
 
 
 def test_a_run_that_is_held_is_not_stuck_for_not_moving():

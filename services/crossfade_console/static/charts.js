@@ -40,7 +40,7 @@ export const traffic = (Plotly, element, view, points, upto, incidents) => {
     name: `${view.focus}, of requests`, x: measured.map((p) => p.at), y: measured.map((p) => p.m[view.focus]),
     mode: "markers", marker: { size: 6, color: colour("text") }, hovertemplate: "%{y:.1f} % of requests",
   });
-  const asked = seen.filter((p) => p.w && p.o && p.w[view.focus] !== p.o[view.focus]);
+  const asked = seen.filter((p) => !view.fixed && p.w && p.o && p.w[view.focus] !== p.o[view.focus]);
   if (asked.length) traces.push({
     name: "asked, not in force", x: asked.map((p) => p.at), y: asked.map((p) => p.w[view.focus]),
     mode: "markers", marker: { symbol: "x", size: 8, color: colour("bad") }, hovertemplate: "asked: %{y} %",

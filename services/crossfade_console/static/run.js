@@ -33,7 +33,7 @@ const tiles = (v) => {
   const best = v.reward?.best?.[v.focus];
   show($("tiles"),
     tile(`${v.iteration} / ${v.of || "–"}`, `looks · ${duration(v.intervalSeconds)} each`, bar(v.of ? v.iteration / v.of : 0, "", "progress")),
-    tile(Object.keys(seen).length ? split(Object.keys(asked).length ? asked : seen) : "–", `${order.join(" : ")} · ${Object.keys(seen).length ? measured : "not read yet"}`),
+    tile(Object.keys(seen).length ? split(Object.keys(asked).length && !v.fixed ? asked : seen) : "–", `${order.join(" : ")} · ${Object.keys(seen).length ? measured : "not read yet"}`),
     tile(served === undefined ? "–" : number(Math.round(served)), `requests served by ${v.focus || "the candidate"}${failed}`),
     best !== undefined
       ? tile(best.toFixed(3), `P(${v.focus} best)`)

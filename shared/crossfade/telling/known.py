@@ -53,6 +53,8 @@ class Known(Body):
     pattern: str = ""
     policy: str = ""
     """Who judges: as the latest assessment said; before the first, as the document says."""
+    fixed: bool = False
+    """Whether nobody moves the weights, whatever is asked for."""
     interval_seconds: int = 0
     iteration: int = 0
     of: int = 0
@@ -183,6 +185,7 @@ def _from_document(body: dict[str, Any] | None, known: Known) -> dict[str, Any]:
         "target": spec.target,
         "pattern": str(document.pattern),
         "policy": _policy(document, known),
+        "fixed": not document.moves_weights,
         "interval_seconds": document.interval_seconds,
         "of": document.iterations,
         "versions": tuple(version.name for version in document.versions),
