@@ -209,8 +209,10 @@ def test_nobody_is_given_everything(manifests):
 
 
 def test_the_handler_may_change_what_exists_and_create_nothing(manifests):
-    verbs = {verb for verb, _, _ in granted(manifests, "crossfade-handler")}
-    assert verbs == {"get", "list", "patch", "update"}
+    rights = granted(manifests, "crossfade-handler")
+    assert {verb for verb, _, _ in rights} == {"get", "list", "watch", "patch", "update"}
+    changed = {resource for verb, _, resource in rights if verb == "patch"}
+    assert changed == {"experiments", "seldondeployments", "virtualservices"}
 
 
 async def test_a_real_server_lets_the_actuator_work_with_these_rights(manifests, root):
