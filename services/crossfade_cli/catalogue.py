@@ -53,7 +53,7 @@ def _doors() -> Iterator[str]:
     yield "  crossfade.command.<verb>  durable, fire and forget"
     yield "  crossfade.request.<verb>  answers {accepted, uid, errors: [{field, message}]}"
     yield f"    verbs          {', '.join(VERBS)}"
-    yield f"    questions      {', '.join(QUESTIONS)} (change nothing, only on the door that answers)"
+    yield f"    questions      {', '.join(QUESTIONS)}; change nothing, only at crossfade.request"
 
 
 def _first(doc: str | None) -> str:

@@ -107,5 +107,6 @@ def test_the_catalogue_names_every_kind_and_subject(call):
     from crossfade.events import CATALOGUE
 
     out = call("events", "--catalogue").stdout
+    assert "questions      replay; change nothing" in out
     for kind in CATALOGUE:
         assert f"crossfade.event.{kind}.<namespace>.<name>" in out
