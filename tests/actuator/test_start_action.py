@@ -146,6 +146,21 @@ async def test_an_echo_of_the_patch_through_the_watch_changes_nothing():
     assert len(stand.recorder.said) == count
 
 
+async def test_an_edit_that_comes_after_a_later_one_changes_nothing():
+    stand = a_stand(completing)
+    uid = await begun(stand)
+    for generation, iterations in ((4, 9), (3, 5), (4, 7)):
+        edited = await stand.catalog.get_experiment("default", "exp")
+        edited["metadata"]["generation"] = generation
+        edited["spec"]["duration"] = {"intervalSeconds": 10, "iterationsPerLoop": iterations}
+        command = Command("start-experiment", f"{generation}", orjson.dumps(edited))
+        await stand.actuator.obey(command)
+        await stand.settled()
+
+    state = await stand.state(uid)
+    assert (state.revision, state.plan.iterations) == (3, 9)
+
+
 async def test_an_edit_that_the_watch_saw_first_is_not_kept_twice():
     stand = a_stand(completing)
     obey = stand.actuator.obey
