@@ -17,7 +17,8 @@ from crossfade.testing.runs import NAME, NAMESPACE, START, UID, IrisRun
 from crossfade_console.histories import History
 from crossfade_console.openapi import document
 from crossfade_console.projection import Projection
-from crossfade_console.views import detail, row, trust
+from crossfade_console.trust import trust
+from crossfade_console.views import detail, row
 
 ONE = f"/api/experiments/{NAMESPACE}/{NAME}"
 

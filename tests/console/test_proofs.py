@@ -11,7 +11,8 @@ from crossfade.telling import headline
 from crossfade.testing.runs import NAME, NAMESPACE, START, UID, IrisRun
 from crossfade_console.projection import Projection
 from crossfade_console.proofs import proof
-from crossfade_console.views import detail, row, trust
+from crossfade_console.trust import trust
+from crossfade_console.views import detail, row
 
 BARS = {"logBar": math.log(20), "alarmBar": math.log(40)}
 ERRORS = {
