@@ -185,6 +185,24 @@ async def test_the_second_run_of_a_target_waits_and_goes_on_when_the_first_ends(
     assert (await stand.state(second)).phase is Phase.READING
 
 
+async def test_what_goes_on_of_a_run_is_stopped_before_the_next_one_begins():
+    stand = Stand()
+    first = await stand.running()
+    await stand.actuator.ask_start(a_start(name="other"))
+    second = await stand.obeyed()
+    held = []
+
+    async def abandon(state, document):
+        held.append((state.uid, (await stand.state(second)).phase))
+
+    stand.doing.abandon = abandon
+    await stand.actuator.obey(Command("deleted", "gone", orjson.dumps({"uid": first})))
+    await stand.settled()
+
+    assert held == [(first, Phase.WAITING)]
+    assert (await stand.state(second)).phase is Phase.READING
+
+
 async def test_abort_puts_everything_back_and_says_who_asked():
     stand = Stand()
     uid = await stand.running()
