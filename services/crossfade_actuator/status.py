@@ -38,8 +38,9 @@ def status_of(state: RunState, document: Document | None = None) -> dict[str, An
         status["analysis"] = analysis
     if document is not None and state.start_at:
         status["metrics"] = [
-            {"name": key, "metricObj": metric.dump()}
-            for key, metric in document.metrics.items()
+            # Named as in the analysis, so that iter8ctl finds the one by the other.
+            {"name": ref, "metricObj": document.metric(ref).dump()}
+            for ref in document.references
         ]
     return status
 

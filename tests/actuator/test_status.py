@@ -77,7 +77,8 @@ def test_what_is_not_known_yet_is_left_out():
 
 def test_metrics_are_told_as_they_were_when_the_run_began():
     told = status_of(a_state(), a_document())["metrics"]
-    assert {metric["name"] for metric in told} == {"default/lat", "default/ue"}
+    assert [metric["name"] for metric in told] == ["ue", "lat"]
+    assert [m["metricObj"]["metadata"]["name"] for m in told] == ["ue", "lat"]
     assert all("spec" in metric["metricObj"] for metric in told)
 
 

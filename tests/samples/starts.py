@@ -82,7 +82,7 @@ async def a_start_action_may_bring_versions_and_metrics(world):
     ended = await world.ended("canary", uid, "brings")
     assert condition(ended, "Failed")["status"] == "False"
     assert ended["status"]["versionRecommendedForPromotion"] == "v2"
-    assert [m["name"] for m in ended["status"]["metrics"]] == ["brings/latency"]
+    assert [m["name"] for m in ended["status"]["metrics"]] == ["latency"]
     trial = world.of(uid, "metric-sample")[0]
     assert len(trial.readings) == 2
     revisions = {e.revision for e in world.of(uid, "assessment")}

@@ -106,6 +106,15 @@ async def test_an_example_ends_as_documented(ran, name):
 
 
 @everywhere
+async def test_metrics_are_named_alike_in_their_copies_and_in_the_analysis(ran, name):
+    """As iter8ctl reads them: rows from `metrics`, values from the analysis under the same name."""
+    status = ran[name]["status"]
+
+    told = status["analysis"]["aggregatedMetrics"]["data"]
+    assert [metric["name"] for metric in status["metrics"]] == list(told)
+
+
+@everywhere
 async def test_stages_and_iterations_come_in_their_order(ran, name):
     expected = OUTCOMES[name]
     iterations = [e.iteration for e in ran.events(name, "assessment")]
