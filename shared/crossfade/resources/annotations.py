@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, time, timedelta
+from typing import Literal, get_args
 from zoneinfo import ZoneInfo
 
 from crossfade.errors import FieldError
@@ -22,27 +23,26 @@ QUIET_HOURS = f"{PREFIX}/quiet-hours"
 NONE = "none"
 
 GROUPS = frozenset({"terminal", "approval", "trouble", "progress"})
-TOPICS = frozenset(
-    {
-        "queued",
-        "started",
-        "progress",
-        "weights",
-        "decided",
-        "winner",
-        "rolled-back",
-        "ended",
-        "failed",
-        "aborted",
-        "approval",
-        "order",
-        "trouble",
-        "recovered",
-        "action",
-        "stuck",
-        "unstuck",
-    }
-)
+Topic = Literal[
+    "queued",
+    "started",
+    "progress",
+    "weights",
+    "decided",
+    "winner",
+    "rolled-back",
+    "ended",
+    "failed",
+    "aborted",
+    "approval",
+    "order",
+    "trouble",
+    "recovered",
+    "action",
+    "stuck",
+    "unstuck",
+]
+TOPICS: frozenset[str] = frozenset(get_args(Topic))
 
 _WINDOW = re.compile(r"(\d\d):(\d\d)\s*[-–]\s*(\d\d):(\d\d)\s+(\S+)")
 _SLACK_ID = re.compile(r"[CGD][A-Z0-9]{2,}")

@@ -5,10 +5,11 @@
 history to keep beside it.
 """
 
+from crossfade.resources.annotations import Topic
 from crossfade.telling.known import Known, Limit, Why, learn
 from crossfade.telling.objectives import ObjectiveState, objective_states
 from crossfade.telling.sentences import headline, iteration, why
-from crossfade.telling.tellings import Telling, Topic, Urgency, tell
+from crossfade.telling.tellings import Telling, Urgency, tell
 
 __all__ = [
     "Known",

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import IntEnum
-from typing import Literal
 
 from crossfade.events import (
     ActionOutcome,
@@ -14,29 +13,10 @@ from crossfade.events import (
     StageChange,
     WeightChange,
 )
+from crossfade.resources.annotations import Topic
 from crossfade.telling.known import Known
 from crossfade.telling.numbers import split
 from crossfade.telling.sentences import NEEDS_APPROVAL, PAUSED, headline, iteration, why
-
-Topic = Literal[
-    "queued",
-    "started",
-    "progress",
-    "weights",
-    "decided",
-    "winner",
-    "rolled-back",
-    "ended",
-    "failed",
-    "aborted",
-    "approval",
-    "order",
-    "trouble",
-    "recovered",
-    "action",
-    "stuck",
-    "unstuck",
-]
 
 
 class Urgency(IntEnum):
