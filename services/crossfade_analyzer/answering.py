@@ -83,10 +83,10 @@ class WhatIf:
                 if len(mine) > MOST_SAMPLES:
                     told = f"{len(mine)} samples, at most {MOST_SAMPLES}"
                     raise Malformed(f"{told}; `crossfade replay` has no such limit")
-                told_ = [e async for e in self._events(Assessment, about) if e.uid == uid]
+                judged = [e async for e in self._events(Assessment, about) if e.uid == uid]
         except TimeoutError as error:
             raise Unreachable(f"the log was not read within {READ_SECONDS:g} s") from error
-        return mine, told_
+        return mine, judged
 
     async def _events(self, kind: type[Event], about: Mapping[str, str]) -> Any:
         """Events of one kind about an experiment, never more than the bound."""

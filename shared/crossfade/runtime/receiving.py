@@ -155,9 +155,8 @@ def _id(message: Msg) -> str:
 
 def _delivery(message: Msg) -> Delivery:
     head = message.headers or {}
-    own = message.subject.startswith(
-        "crossfade.event."
-    )  # a tick repeats its schedule's headers
+    # A tick repeats its schedule's headers.
+    own = message.subject.startswith("crossfade.event.")
     return Delivery(
         attempt=message.metadata.num_delivered,
         stored_at=message.metadata.timestamp,
