@@ -8,18 +8,19 @@ Runs are interleaved as in a log; every line is parsed, judged and written as `a
 from __future__ import annotations
 
 import argparse
+import os
 import resource
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
+from pathlib import Path
 from typing import Any
 
 import orjson
 
-from crossfade.events import MetricSample
 from crossfade.resources import Document, admit
 from crossfade.settings import AnalyzerSettings
 from crossfade_analyzer.policies.choice import policies
-from crossfade_analyzer.service import assess
+from crossfade_cli.assessing import filtered
 
 METRICS: dict[str, dict[str, Any]] = {
     "requests": {"type": "Counter"},
@@ -94,16 +95,10 @@ def floor(all_lines: Iterable[bytes]) -> int:
 
 
 def assessed(all_lines: Iterable[bytes], policy: str, iterations: int) -> int:
-    """Parse, judge and write every line, runs kept apart by uid."""
-    chosen, document = policies(AnalyzerSettings()), a_document(policy, iterations)
-    memories: dict[str, Mapping[str, Any]] = {}
-    written = 0
-    for line in all_lines:
-        sample = MetricSample.from_json(line)
-        said, memory = assess(chosen, document, memories.get(sample.uid, {}), sample)
-        memories[sample.uid] = memory
-        written += len(said.body())
-    return written
+    """The filter itself, over every line; its exit code."""
+    document = a_document(policy, iterations)
+    with Path(os.devnull).open("wb") as out:
+        return filtered(document, policies(AnalyzerSettings()), all_lines, out)
 
 
 def timed(work: Callable[[], int]) -> float:
