@@ -5,7 +5,7 @@ field is its documentation; `crossfade settings` prints them all. A misspelt var
 start.
 """
 
-from crossfade.settings.loading import Settings, load, variable
+from crossfade.settings.loading import PREFIX, Settings, load, variable
 from crossfade.settings.notifying import (
     AppriseSettings,
     NotifierSettings,
@@ -25,6 +25,7 @@ from crossfade.settings.sections import (
 from crossfade.settings.showing import ConsoleSettings
 
 __all__ = [
+    "PREFIX",
     "ActuatorSettings",
     "AnalyzerSettings",
     "AppriseSettings",
