@@ -33,8 +33,15 @@ def test_a_variable_changes_its_setting(monkeypatch):
 
 def test_a_misspelt_field_stops_the_start_by_its_name(monkeypatch):
     monkeypatch.setenv("CROSSFADE_BUS__URI", "nats://elsewhere:4222")
-    with pytest.raises(Malformed, match="CROSSFADE_BUS__URI"):
+    with pytest.raises(Malformed, match=r"CROSSFADE_BUS__URI: .*be CROSSFADE_BUS__URL$"):
         settings.load()
+
+
+def test_a_field_like_no_other_names_all_of_its_section_and_hides_its_value(monkeypatch):
+    monkeypatch.setenv("CROSSFADE_BUS__PASSWORD", "very-secret")
+    with pytest.raises(Malformed, match=r"one of CROSSFADE_BUS__URL, .*REPLICAS") as caught:
+        settings.load()
+    assert "very-secret" not in str(caught.value)
 
 
 def test_a_misspelt_section_stops_the_start_and_names_the_right_ones(monkeypatch):
@@ -46,6 +53,15 @@ def test_a_misspelt_section_stops_the_start_and_names_the_right_ones(monkeypatch
 def test_a_wrong_value_names_variable_and_what_was_found(monkeypatch):
     monkeypatch.setenv("CROSSFADE_BUS__REPLICAS", "seven")
     with pytest.raises(Malformed, match=r"CROSSFADE_BUS__REPLICAS.*seven"):
+        settings.load()
+
+
+@pytest.mark.parametrize(
+    "name", ["NOTIFIER__SLACK_USERS", "COLLECTOR__CONNECT_TO", "CONSOLE__OIDC_GROUPS", "BUS"]
+)
+def test_a_list_that_is_no_json_names_its_variable_and_what_is_right(monkeypatch, name):
+    monkeypatch.setenv(f"CROSSFADE_{name}", "U0123")
+    with pytest.raises(Malformed, match=rf"^CROSSFADE_{name}: found no JSON; right would be"):
         settings.load()
 
 

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from difflib import get_close_matches
 
 from pydantic import ValidationError
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_core import ErrorDetails
+from pydantic_settings import BaseSettings, SettingsConfigDict, SettingsError
 
 from crossfade.errors import FieldError, Malformed
 from crossfade.settings.notifying import NotifierSettings
@@ -22,6 +24,7 @@ from crossfade.settings.sections import (
 from crossfade.settings.showing import ConsoleSettings
 
 PREFIX = "CROSSFADE_"
+_JSON = """found no JSON; right would be such as '["one", "two"]' or '{"key": "value"}'"""
 
 
 class Settings(BaseSettings):
@@ -65,14 +68,33 @@ def load(environment: Mapping[str, str] | None = None) -> Settings:
         return Settings()
     except ValidationError as error:
         raise Malformed(
-            FieldError(variable(*map(str, e["loc"])), _told(e["input"], e["msg"]))
+            FieldError(variable(*map(str, e["loc"])), _told(e))
             for e in error.errors(include_url=False)
         ) from error
+    except SettingsError as error:
+        raise Malformed(FieldError(name, _JSON) for name in _unread(present, error)) from error
 
 
-def _told(found: object, message: str) -> str:
-    """A mistake with what was found; never a whole section, which may hold secrets."""
+def _unread(present: Mapping[str, str], error: SettingsError) -> list[str]:
+    """The variables that hold the text which is no JSON: pydantic names their section only."""
+    text = getattr(error.__cause__, "doc", None)
+    return sorted(n for n, held in present.items() if n.startswith(PREFIX) and held == text)
+
+
+def _told(error: ErrorDetails) -> str:
+    """A mistake with what was found; never a whole section or a stray, which may be secrets."""
+    found, message = error["input"], error["msg"]
+    if error["type"] == "extra_forbidden":
+        return _no_such(*map(str, error["loc"]))
     return message if isinstance(found, dict) else f"found {found!r}: {message}"
+
+
+def _no_such(section: str, field: str, *_: str) -> str:
+    """What the section has instead: what looks most like the field, or all of it."""
+    fields = list(type(Settings.model_fields[section].default).model_fields)
+    near = get_close_matches(field, fields, n=1) or fields
+    right = ", ".join(variable(section, name) for name in near)
+    return f"no such setting; right would be {'one of ' if len(near) > 1 else ''}{right}"
 
 
 def variable(*path: str) -> str:
