@@ -89,7 +89,8 @@ class Connection:
         if "authorization violation" in text.lower():
             return Forbidden(
                 f"the broker at {without_secrets(self.settings.url)} does not let us in: are "
-                "CROSSFADE_BUS__URL and CROSSFADE_BUS__CREDENTIALS_FILE right?"
+                "CROSSFADE_BUS__URL and CROSSFADE_BUS__CREDENTIALS_FILE right? A token or a "
+                "user with a password stands in the address: nats://TOKEN@host:4222"
             )
         return Unreachable(f"the broker at {without_secrets(self.settings.url)} says {text}")
 
