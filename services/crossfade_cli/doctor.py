@@ -102,7 +102,8 @@ async def _bootstrapped(talk: Talk, settings: Settings) -> AsyncIterator[Finding
     told = f"{', '.join(missing)} missing; run `crossfade bootstrap`"
     yield Finding("bootstrap", not missing, told if missing else "streams and buckets stand")
     for service, durables in () if missing else DURABLES.items():
-        yield await _listening(talk, service, durables)
+        if durables:  # the console's consumers are its own, and unknown to others
+            yield await _listening(talk, service, durables)
 
 
 async def _listening(talk: Talk, service: str, durables: Sequence[Durable]) -> Finding:

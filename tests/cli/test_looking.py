@@ -201,6 +201,7 @@ async def test_doctor_finds_what_stands_and_which_services_are_missing(crossfade
     assert "ok       bootstrap    streams and buckets stand" in result.stdout
     assert "trouble  actuator     is not running, 0 messages wait for it" in result.stdout
     assert "ok       notifier     is not running" in result.stdout
+    assert "console" not in result.stdout
 
 
 async def test_bootstrap_says_what_stands_and_how_long_the_log_lasts(crossfade, settings):
