@@ -24,7 +24,7 @@ def lint(
 ) -> None:
     """Find what documents get wrong; exit 1 if anything found is an error.
 
-    Example: crossfade lint deploy/examples/iris-separate/experiment.yaml metrics.yaml
+    Example: crossfade lint experiment.yaml metrics.yaml
     """
     import orjson
 
@@ -45,15 +45,43 @@ def findings(documents: Sequence[Mapping[str, Any]]) -> list[Finding]:
     from crossfade.resources import admit, gather
     from crossfade_cli.advising import linted
 
+    strange = list(_strange(documents))
     metrics = [d for d in documents if d.get("kind") == "Metric"]
     if metrics and all(d.get("kind") != "Experiment" for d in documents):
-        return linted(without_experiment(metrics))
+        alone = without_experiment(metrics)
+        return [*strange, *_left_out(alone), *linted(alone)]
     document = admit(gather(documents)[0])
-    found = linted(document)
+    found = [*strange, *_left_out(document), *linted(document)]
     if any(_key(metric, document.namespace) not in document.metrics for metric in metrics):
         known = set(found)
         found += [f for f in linted(without_experiment(metrics)) if f not in known]
     return found
+
+
+def _strange(documents: Sequence[Mapping[str, Any]]) -> Iterator[Finding]:
+    """Documents of our API that are of no kind of ours: misspelt, most likely."""
+    from crossfade.linting import Finding
+
+    for document in documents:
+        kind, version = document.get("kind"), str(document.get("apiVersion"))
+        if version.startswith("iter8.tools/") and kind not in ("Experiment", "Metric"):
+            yield Finding(
+                "unknown-kind",
+                "error",
+                "kind",
+                f"found {kind!r}; the document was left out",
+                "write Experiment or Metric",
+            )
+
+
+def _left_out(document: Document) -> Iterator[Finding]:
+    """What admission leaves out, as an API server would without a word."""
+    from crossfade.linting import Finding
+
+    for sentence in document.warnings:
+        where, _, reason = sentence.partition(": ")
+        mend = "correct its spelling, or leave it out"
+        yield Finding("left-out", "warning", where, reason, mend)
 
 
 def without_experiment(metrics: Sequence[Mapping[str, Any]]) -> Document:
@@ -89,4 +117,6 @@ def told(found: Sequence[Finding]) -> Iterator[str]:
         yield f"        → {finding.mend}"
     levels = [finding.level for finding in found]
     errors, warnings, infos = (levels.count(level) for level in ("error", "warning", "info"))
-    yield f"{errors} errors, {warnings} warnings, {infos} notes" if found else "nothing found"
+    counts = ((errors, "error"), (warnings, "warning"), (infos, "note"))
+    told = ", ".join(f"{n} {word}{'s' * (n != 1)}" for n, word in counts)
+    yield told if found else "nothing found"

@@ -221,6 +221,26 @@ def test_lint_looks_at_metrics_that_nobody_refers_to():
         assert "iter8-seldon/error-count spec.params[0].value" in {f["where"] for f in found}
 
 
+def test_lint_says_what_is_left_out(tmp_path):
+    example = EXAMPLES / "iris-single"
+    misspelt = tmp_path / "experiment.yaml"
+    text = (example / "experiment.yaml").read_text()
+    misspelt.write_text(text.replace("upperLimit: 2000", "upperLimt: 2000"))
+    files = [misspelt, example / "metrics-corrected.yaml"]
+    found = json.loads(invoked(lint, *files, "-o", "json").stdout)
+    left = [f["where"] for f in found if f["code"] == "left-out"]
+    assert left == ["spec.criteria.objectives[0].upperLimt"]
+
+
+def test_lint_names_a_kind_that_is_none_of_ours(tmp_path):
+    misspelt = tmp_path / "experiment.yaml"
+    text = (EXAMPLES / "iris-single" / "experiment.yaml").read_text()
+    misspelt.write_text(text.replace("kind: Experiment", "kind: Experimnt"))
+    done = invoked(lint, misspelt, EXAMPLES / "iris-single" / "metrics-corrected.yaml")
+    assert done.exit_code == 1
+    assert "found 'Experimnt'; the document was left out" in done.stdout
+
+
 def test_explain_tells_needs_and_lacks():
     files = [EXAMPLES / "iris-separate" / f"{n}.yaml" for n in ("experiment", "metrics")]
     told = invoked(explain, *files).stdout
