@@ -52,6 +52,23 @@ def pods(manifests):
             yield manifest["metadata"]["name"], template["spec"], template["metadata"]["labels"]
 
 
+def test_a_registry_is_written_once_and_actions_as_jobs_follow_it(kubectl, root, tmp_path):
+    ours = tmp_path / "kubernetes"
+    shutil.copytree(root / "deploy/kubernetes", ours)
+    told = (ours / "kustomization.yaml").read_text()
+    assert "newName: crossfade " in told
+    told = told.replace("newName: crossfade ", "newName: registry.example.com/crossfade ")
+    (ours / "kustomization.yaml").write_text(told)
+    done = subprocess.run(
+        [kubectl, "kustomize", ours], capture_output=True, text=True, timeout=60, check=True
+    )
+    found = list(yaml.safe_load_all(done.stdout))
+    images = {c["image"] for _, pod, _ in pods(found) for c in pod["containers"]}
+    settings = next(m for m in found if m["metadata"]["name"] == "crossfade-settings")
+    images.add(settings["data"]["CROSSFADE_ACTUATOR__HANDLER_IMAGE"])
+    assert images == {"registry.example.com/crossfade:0.1.0"}
+
+
 async def test_an_emulated_server_takes_the_kinds_that_it_knows(rendered, root):
     known = [m for m in rendered if kind_of(m) in SERVED]
     assert {"Deployment", "Job", "ConfigMap", "Service", "Namespace"} <= {
