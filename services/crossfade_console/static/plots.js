@@ -22,6 +22,11 @@ export const layout = (more) => ({
   ...more,
 });
 
+// A chart that is drawn again while its first drawing is under way keeps plotly's own width.
+export const fit = (Plotly, element) => {
+  if (element._fullLayout && Math.abs(element._fullLayout.width - element.clientWidth) > 1) Plotly.Plots.resize(element);
+};
+
 export const axis = (more) => ({ gridcolor: colour("line"), zeroline: false, linecolor: colour("line"), fixedrange: true, ...more });
 
 export const tint = (hex, alpha) => {

@@ -6,7 +6,7 @@ import { $, data, h, say, show } from "./dom.js";
 import { clock, duration, number, place, title, withUnit } from "./format.js";
 import { follow } from "./live.js";
 import { viewAt } from "./replays.js";
-import { ready } from "./plots.js";
+import { fit, ready } from "./plots.js";
 import { bar, line } from "./sparks.js";
 import { plotted, whatif } from "./whatif.js";
 import { whyView } from "./whys.js";
@@ -163,6 +163,7 @@ const plot = () => {
   charts.traffic(Plotly, $("traffic"), view, points, upto, incidents);
   charts.reward(Plotly, $("reward"), view, points, upto);
   evidence(Plotly, $("evidence-chart"), view, points, upto);
+  requestAnimationFrame(() => ["traffic", "reward", "evidence-chart"].forEach((id) => fit(Plotly, $(id))));
 };
 
 // What the lines mean, and what decides in the end.
