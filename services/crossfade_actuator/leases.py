@@ -7,10 +7,10 @@ with its actuator, so a lease that ran out means that nothing of the action is a
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import orjson
 
@@ -38,18 +38,25 @@ class Leases:
     clock: Clock
 
     async def holding(
-        self, uid: str, work: Awaitable[T], still_wanted: Callable[[], Awaitable[bool]]
+        self,
+        uid: str,
+        work: Coroutine[Any, Any, T],
+        still_wanted: Callable[[], Awaitable[bool]],
     ) -> T | None:
         """The result of the work, done under the lease; None where somebody else holds it.
 
         The work is cancelled when it is no longer wanted or the lease is lost; then Lost.
         """
-        doing = asyncio.ensure_future(work)
-        revision = await self._take(uid)
+        revision = None
+        try:
+            revision = await self._take(uid)
+        finally:
+            if revision is None:
+                work.close()
         if revision is None:
-            doing.cancel()
-            await asyncio.gather(doing, return_exceptions=True)
             return None
+        # Not before: what runs while the lease is asked for may be begun beside its holder's.
+        doing = asyncio.ensure_future(work)
         try:
             return await self._guard(uid, doing, revision, still_wanted)
         finally:

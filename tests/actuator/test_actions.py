@@ -385,6 +385,22 @@ async def test_two_actuators_never_act_at_once():
     assert found.count("done") == 1
 
 
+async def test_work_without_a_lease_never_begins():
+    store, began = MemoryStore(), []
+    await store.put("lease.u", b'{"owner":"b","until":9e9}', 0)
+
+    class Slow:
+        async def get(self, key):
+            await asyncio.sleep(0.02)  # as a broker is
+            return await store.get(key)
+
+    async def work():
+        began.append(1)
+
+    assert await leases(Slow(), "a").holding("u", work(), yes) is None
+    assert began == []
+
+
 async def test_work_that_is_no_longer_wanted_is_cancelled(monkeypatch):
     monkeypatch.setattr("crossfade_actuator.leases.RENEW_SECONDS", 0.05)
     cancelled = asyncio.Event()

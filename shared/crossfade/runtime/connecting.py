@@ -147,3 +147,10 @@ def without_secrets(url: str) -> str:
         f"{part.partition('://')[0]}://{part.rpartition('@')[2]}" if "@" in part else part
         for part in url.split(",")
     )
+
+
+def still_wanted() -> None:
+    """Raise the cancellation that `wait_for` of Python 3.11 loses when a message comes with it."""
+    task = asyncio.current_task()
+    if task is not None and task.cancelling():
+        raise asyncio.CancelledError

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -14,7 +13,7 @@ from nats.js import JetStreamContext
 
 from crossfade.errors import Malformed, Missing
 from crossfade.events import envelope, subjects
-from crossfade.runtime.connecting import Connection
+from crossfade.runtime.connecting import Connection, still_wanted
 from crossfade.runtime.service import Logged
 
 
@@ -72,21 +71,14 @@ async def _events(
         except (TimeoutError, nats.errors.TimeoutError):
             if not live:
                 return
-            _still_wanted()
+            still_wanted()
             continue
-        _still_wanted()
+        still_wanted()
         logged = _logged(message)
         if logged is not None:
             yield logged
         if not live and message.metadata.num_pending == 0:
             return
-
-
-def _still_wanted() -> None:
-    """Raise the cancellation that `wait_for` of Python 3.11 loses when a message comes with it."""
-    task = asyncio.current_task()
-    if task is not None and task.cancelling():
-        raise asyncio.CancelledError
 
 
 def _logged(message: Msg) -> Logged | None:

@@ -11,7 +11,7 @@ from nats.js.errors import KeyDeletedError, KeyNotFoundError, KeyWrongLastSequen
 from nats.js.kv import KeyValue
 
 from crossfade.errors import Conflict, Missing, Unreachable
-from crossfade.runtime.connecting import TRANSIENT, Connection
+from crossfade.runtime.connecting import TRANSIENT, Connection, still_wanted
 from crossfade.runtime.service import Entry
 
 LISTING_SECONDS = 10.0
@@ -33,6 +33,7 @@ class NatsStore:
             return None
         except TRANSIENT as error:
             raise Unreachable(f"bucket {self.bucket}: {error!r}") from error
+        still_wanted()
         return Entry(found.value or b"", found.revision or 0)
 
     async def put(self, key: str, value: bytes, revision: int) -> int:
@@ -40,12 +41,15 @@ class NatsStore:
         bucket = await self._open()
         try:
             if revision:
-                return await bucket.update(key, value, last=revision)
-            return await bucket.create(key, value)
+                stored = await bucket.update(key, value, last=revision)
+            else:
+                stored = await bucket.create(key, value)
         except KeyWrongLastSequenceError as error:
             raise Conflict(f"{self.bucket}/{key} is no longer at {revision}") from error
         except TRANSIENT as error:
             raise Unreachable(f"bucket {self.bucket}: {error!r}") from error
+        still_wanted()
+        return stored
 
     async def delete(self, key: str) -> None:
         """Forget a key; an absent one is no error."""
