@@ -18,6 +18,9 @@ from crossfade_lab.page import CONSOLE
 
 EXPERIMENT = ("default", "quickstart-exp")
 DRAWN = "document.querySelectorAll('.main-svg').length >= 4"
+# A chart drawn twice at once once stayed at plotly's own 700 pixels.
+FILLED = """['traffic', 'reward', 'evidence-chart'].map((id) => document.getElementById(id))
+  .every((e) => !e._fullLayout || Math.abs(e._fullLayout.width - e.clientWidth) <= 1)"""
 LATE_SECONDS = 3  # loosely: the figure is of benchmarks/page.py
 
 
@@ -76,6 +79,7 @@ async def test_a_promotion_is_told_alike_on_the_page_in_slack_and_to_prometheus(
             await chromium.until(DRAWN)
             await chromium.picture(pictures / "telling-start.png")
             await page.until(lambda said: said.look == 3 and said.split["iris-v2"] == 30)
+            await chromium.until(FILLED, seconds=2)
             await chromium.picture(pictures / "telling-midway.png")
             await ending
             await page.until(lambda said: said.headline == "iris-v2 is promoted")
