@@ -200,6 +200,25 @@ def test_a_window_has_to_be_what_it_is_called():
     assert "window-not-said" in codes(a_linted(window="interval"))
 
 
+@pytest.mark.parametrize("version", ["baseline", "candidates[0]"])
+def test_a_version_whose_number_in_a_list_nobody_writes_is_told(version):
+    body = without_its_object("iris-single", version)
+    found = [f.where for f in lint(admit(body)) if f.code == "weight-not-written"]
+    assert found == [f"spec.versionInfo.{version}.weightObjRef"]
+
+
+def test_one_number_for_two_versions_is_no_mistake():
+    assert "weight-not-written" not in codes(lint(an_example("kserve-canary")))
+
+
+def without_its_object(folder, version):
+    """An example in which a version has no `weightObjRef`."""
+    body = an_example(folder).to_json()
+    info = body["experiment"]["spec"]["versionInfo"]
+    del (info["baseline"] if version == "baseline" else info["candidates"][0])["weightObjRef"]
+    return body
+
+
 def test_a_secret_in_plain_text_is_an_error_and_never_repeated():
     headers = [{"name": "Authorization", "value": "Bearer s3cr3t"}]
     found = a_linted(headerTemplates=headers)
@@ -275,4 +294,5 @@ def test_every_rule_finds_something_somewhere(rule):
         a_metric("p95", {"params": [{"name": "q", "value": quantile}]}),
     ]
     seen.append(admit({"experiment": odd, "metrics": metrics}))
+    seen.append(admit(without_its_object("iris-single", "candidates[0]")))
     assert any(list(rule(document)) for document in seen)

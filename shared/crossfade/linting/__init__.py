@@ -18,6 +18,7 @@ from crossfade.linting.addressing import (
     placeholders_never_filled,
     same_for_every_version,
     secrets_in_the_open,
+    weights_that_stay,
 )
 from crossfade.linting.counting import (
     absence_as_zero,
@@ -61,6 +62,7 @@ RULES: tuple[Rule, ...] = (
     short_windows,
     buckets_at_limits,
     paths_by_index,
+    weights_that_stay,
 )
 _ORDER = {"error": 0, "warning": 1, "info": 2}
 

@@ -7,11 +7,12 @@ from collections.abc import Iterator
 
 from crossfade.linting.findings import Finding
 from crossfade.linting.queries import asked
-from crossfade.resources import Document, Metric
+from crossfade.resources import DeploymentPattern, Document, Metric
 
 _SECRET = re.compile(
     r"authori[sz]ation|token|key|secret|password|cookie|credential", re.IGNORECASE
 )
+_INDEX = re.compile(r"\[\d+\]")
 _PLACEHOLDER = re.compile(r"\$\{?[A-Za-z_]\w*\}?")
 _IN_URL = re.compile(
     r"//[^/@\s:]*+:[^/@\s]++@|[?&](api[-_]?key|token|key|password)=[^&$]+", re.IGNORECASE
@@ -22,7 +23,7 @@ def paths_by_index(document: Document) -> Iterator[Finding]:
     """A weight addressed by position belongs to whoever stands there after the next edit."""
     for i, version in enumerate(document.versions):
         path = version.weight_obj_ref.field_path if version.weight_obj_ref else None
-        if path and re.search(r"\[\d+\]", path):
+        if path and _INDEX.search(path):
             place = f"candidates[{i - 1}]" if i else "baseline"
             yield Finding(
                 "path-by-index",
@@ -32,6 +33,28 @@ def paths_by_index(document: Document) -> Iterator[Finding]:
                 "goes to another version",
                 "keep the order while the experiment runs, or give each version an object or "
                 "list of its own",
+            )
+
+
+def weights_that_stay(document: Document) -> Iterator[Finding]:
+    """A version without an object takes what the others leave; in a list nobody writes that."""
+    if document.experiment.spec.strategy.deployment_pattern is DeploymentPattern.FIXED_SPLIT:
+        return
+    paths = [
+        v.weight_obj_ref.field_path if v.weight_obj_ref else None for v in document.versions
+    ]
+    if not any(path and _INDEX.search(path) for path in paths):
+        return
+    for i, (version, path) in enumerate(zip(document.versions, paths, strict=True)):
+        if path is None:
+            place = f"candidates[{i - 1}]" if i else "baseline"
+            yield Finding(
+                "weight-not-written",
+                "warning",
+                f"spec.versionInfo.{place}.weightObjRef",
+                f"{version.name} has none: its own number in the list stays as it is while the "
+                "others move",
+                "give it one, unless whoever reads the list gives it the rest",
             )
 
 
