@@ -95,6 +95,7 @@ def detail(run: Run, now: datetime) -> View:
         "policy": known.policy,
         "alpha": known.alpha,
         "fixed": known.fixed,
+        "finishes": known.finishes,
         "revision": known.revision,
         "epoch": known.epoch,
         "weights": {

@@ -27,13 +27,14 @@ const tiles = (v) => {
   const order = [v.focus, ...v.versions.filter((x) => x !== v.focus)].filter(Boolean);
   const split = (of) => order.map((x) => number(of[x] ?? 0)).join(" : ");
   const measured = Object.keys(v.weights.measured).length ? `${split(v.weights.measured)} of requests` : `${split(seen)} in force`;
+  const rest = v.outcome === "promoted" && v.finishes && (seen[v.focus] ?? 0) < 100 ? " · then the finish action moved the rest" : "";
   const served = v.requests[v.focus];
   const errors = v.objectives.find((o) => o.version === v.focus && /error-rate/.test(o.metric));
   const failed = served !== undefined && errors?.value !== undefined && errors?.value !== null ? ` · about ${number(Math.round(served * errors.value))} failed` : "";
   const best = v.reward?.best?.[v.focus];
   show($("tiles"),
     tile(`${v.iteration} / ${v.of || "–"}`, `looks · ${duration(v.intervalSeconds)} each`, bar(v.of ? v.iteration / v.of : 0, "", "progress")),
-    tile(Object.keys(seen).length ? split(Object.keys(asked).length && !v.fixed ? asked : seen) : "–", `${order.join(" : ")} · ${Object.keys(seen).length ? measured : "not read yet"}`),
+    tile(Object.keys(seen).length ? split(Object.keys(asked).length && !v.fixed ? asked : seen) : "–", `${order.join(" : ")} · ${Object.keys(seen).length ? measured + rest : "not read yet"}`),
     tile(served === undefined ? "–" : number(Math.round(served)), `requests served by ${v.focus || "the candidate"}${failed}`),
     best !== undefined
       ? tile(best.toFixed(3), `P(${v.focus} best)`)

@@ -55,6 +55,8 @@ class Known(Body):
     """Who judges: as the latest assessment said; before the first, as the document says."""
     fixed: bool = False
     """Whether nobody moves the weights, whatever is asked for."""
+    finishes: bool = False
+    """Whether an action of the experiment's own has the last word, and moves the rest unseen."""
     interval_seconds: int = 0
     iteration: int = 0
     of: int = 0
@@ -186,6 +188,7 @@ def _from_document(body: dict[str, Any] | None, known: Known) -> dict[str, Any]:
         "pattern": str(document.pattern),
         "policy": _policy(document, known),
         "fixed": not document.moves_weights,
+        "finishes": "finish" in document.actions,
         "interval_seconds": document.interval_seconds,
         "of": document.iterations,
         "versions": tuple(version.name for version in document.versions),
