@@ -6,7 +6,7 @@ import asyncio
 import json
 import re
 import time
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 from crossfade.telling.numbers import short
 
@@ -44,7 +44,7 @@ class Page:
 
     def __init__(self, browser):
         self.browser = browser
-        self.first, self.last, self.since = {}, {}, {}
+        self.first, self.last = {}, {}
 
     async def watch(self):
         """From the experiment's first event on, for ever, until cancelled."""
@@ -70,14 +70,7 @@ class Page:
             },
         )
         self.first.setdefault(said.look, said)
-        before = self.last.get(said.look)
-        same = before is not None and replace(before, at=0) == replace(said, at=0)
-        self.since[said.look] = self.since[said.look] if same else said.at
         self.last[said.look] = said
-
-    def amid(self, look):
-        """A moment while the page said of a look what it said last."""
-        return (self.since[look] + self.last[look].at) / 2
 
     async def until(self, condition, seconds=60):
         """Wait until the page shows what is asked for; what it shows then."""
@@ -147,20 +140,21 @@ def shares(text):
     return {version: int(weight) for version, weight in found if version != "asked"}
 
 
-async def prometheus(metrics, at):
-    """What the series said at a moment, in the same terms."""
+async def prometheus(metrics, look):
+    """What the series said last at a look, in the same terms."""
+    told = await metrics.query("crossfade_experiment_iteration[10m]")
+    values = [sample for series in told["result"] for sample in series["values"]]
+    at = max(float(moment) for moment, value in values if int(value) == look)
 
     async def asked(query):
         answer = await metrics.query(query, at)
         return [(each["metric"], float(each["value"][1])) for each in answer["result"]]
 
-    looks = await asked("crossfade_experiment_iteration")
-    assert len(looks) == 1, f"at {at:.3f}: {looks}; {await asked('up')}"
     weights = await asked('crossfade_weight_percent{kind="observed"}')
     verdicts = await asked("crossfade_objective_verdict == 1")
     return Said(
         at=at,
-        look=int(looks[0][1]),
+        look=look,
         split={labels["version"]: int(value) for labels, value in weights},
         standings={
             (short(labels["metric"]).replace("-", " "), labels["version"]): standing(
