@@ -164,7 +164,8 @@ def plan_of(document: Document, settings: ActuatorSettings) -> Plan:
         iterations=document.iterations,
         iterations_per_loop=document.iterations_per_loop,
         interval_seconds=float(document.interval_seconds),
-        moves_weights=document.moves_weights,
+        # Without a cluster nobody need say where weights stand; then nothing can move them.
+        moves_weights=document.moves_weights and bool(document.weight_refs),
         actions=tuple(document.actions),
         gates=tuple(decision.gates or ()),
         approval_seconds=float(deadlines.approval or APPROVAL_SECONDS),

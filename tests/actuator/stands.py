@@ -155,11 +155,21 @@ class Stand:
         return [event for event in self.recorder.said if event.kind == kind]
 
 
-def a_start(name="exp", target="t", **more) -> bytes:
+def a_start(name="exp", target="t", objects=True, **more) -> bytes:
     document = a_document(**more).to_json()
     document["experiment"]["metadata"]["name"] = name
-    document["experiment"]["spec"]["target"] = target
+    spec = document["experiment"]["spec"]
+    spec["target"] = target
+    info = spec["versionInfo"]
+    for version in (info["baseline"], *info.get("candidates", ())) if objects else ():
+        version.setdefault("weightObjRef", an_object(version["name"]))
     return orjson.dumps(document)
+
+
+def an_object(version):
+    """Where a version's weight stands, on the sheet of paper."""
+    path = f".spec.weights.{version}"
+    return {"apiVersion": "v1", "kind": "Sheet", "name": "paper", "fieldPath": path}
 
 
 def a_trial(uid, absent=None, detail=None) -> MetricSample:

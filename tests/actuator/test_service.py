@@ -33,6 +33,20 @@ async def test_a_good_start_is_accepted_with_its_uid_and_runs():
     assert stand.said("stage-change")[-1].document["experiment"]["metadata"]["name"] == "exp"
 
 
+async def test_without_a_cluster_and_without_objects_nothing_moves_and_the_run_ends_well():
+    stand = Stand(paper=None)
+    uid = await stand.running(objects=False)
+    final = (await stand.state(uid)).plan.iterations
+    for iteration in range(1, final + 1):
+        more = {"final": True, "verdict": "promote"} if iteration == final else {}
+        split = {"b": 90, "c": 10}
+        await stand.assess(uid, iteration, split, winner="c", recommended="c", **more)
+    state = await stand.state(uid)
+    assert state.phase is Phase.COMPLETED
+    assert state.ending.outcome == "promoted"
+    assert len(stand.said("weight-change")) == 1, "the split as found, and no other"
+
+
 async def test_a_bad_document_is_refused_with_every_mistake_by_field():
     body = orjson.loads(a_start())
     body["experiment"]["spec"]["duration"]["intervalSeconds"] = 0
@@ -399,6 +413,16 @@ async def test_a_message_that_was_set_aside_is_an_incident_of_its_run():
     incident = reaction.events[0]
     assert (incident.uid, incident.iteration, incident.name) == ("u1", 7, "exp")
     assert incident.id == "u1/7/incident/set-aside-3/opened"
+
+
+@pytest.mark.parametrize(
+    ("identity", "uid"),
+    [("CROSSFADE_COMMANDS/7", "-"), ("garbage", "-"), ("u1/7/abort", "u1"), ("u1/7", "u1")],
+)
+async def test_a_command_that_was_set_aside_is_of_its_run_if_it_names_one(identity, uid):
+    letter = DeadLetter("actuator", identity, "crossfade.command.abort", "no", 3, "", "")
+    (incident,) = (await Stand().actuator.report(letter)).events
+    assert (incident.uid, incident.iteration) == (uid, 0)
 
 
 async def test_silence_is_an_incident_that_closes_with_the_next_assessment():
