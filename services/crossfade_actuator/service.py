@@ -20,7 +20,7 @@ import orjson
 from crossfade.domain.facts import Assessed, Overdue, Silent, TrialRead
 from crossfade.domain.runs import Phase, RunState
 from crossfade.errors import NotFound
-from crossfade.events import Assessment, Incident, MetricSample
+from crossfade.events import CATALOGUE, Assessment, Incident, MetricSample, subjects
 from crossfade.events.samples import fatal
 from crossfade.runtime.clock import Clock
 from crossfade.runtime.service import (
@@ -42,6 +42,7 @@ from crossfade_actuator.ledger import Ledger
 from crossfade_actuator.revising import Revising
 from crossfade_actuator.verbs import FACTS
 
+STREAMS = frozenset({subjects.EVENTS, subjects.COMMANDS, subjects.CLOCK, subjects.DEADLETTERS})
 SILENT_AFTER = 2.0
 """Intervals without an assessment after which the clock is set again."""
 
@@ -180,7 +181,10 @@ def _clock_of(state: RunState) -> Schedule:
 
 
 def _origin(identity: str) -> tuple[str, int]:
-    """Run and iteration of an event's id; `-` and 0 for what is no event."""
+    """Run and iteration of an event's id; of a command's only the run, of neither `-` and 0."""
     uid, _, rest = identity.partition("/")
-    iteration = rest.partition("/")[0]
-    return (uid, int(iteration)) if iteration.isdigit() else ("-", 0)
+    iteration, _, what = rest.partition("/")
+    if uid in STREAMS or not iteration.isdigit():
+        return "-", 0  # a message of no id is called by its place in a stream
+    # In a command's id the number is an epoch or a generation.
+    return uid, int(iteration) if what.partition("/")[0] in CATALOGUE else 0

@@ -16,7 +16,16 @@ from crossfade.runtime.bus import Bus
 from crossfade.runtime.connecting import connection
 from crossfade.runtime.journal import Journal
 from crossfade.runtime.publishing import NatsPublisher
-from crossfade.runtime.service import Reaction, Request, Schedule, Tick, Write, on
+from crossfade.runtime.service import (
+    Command,
+    DeadLetter,
+    Reaction,
+    Request,
+    Schedule,
+    Tick,
+    Write,
+    on,
+)
 from crossfade.runtime.stores import NatsStore
 
 
@@ -187,6 +196,31 @@ async def test_a_body_that_is_no_event_is_set_aside_and_the_next_one_is_served(b
         await until(lambda: echo.seen == [1])
         await asyncio.sleep(0.3)
         assert (await client.js.stream_info(subjects.DEADLETTERS)).state.messages >= 1
+
+
+async def test_messages_with_one_number_in_two_streams_are_both_set_aside(bus_settings):
+    class Refusing(Echo):
+        def subscriptions(self):
+            return [
+                on(Command, self.refuse),
+                on(Assessment, self.refuse),
+                on(DeadLetter, self.hear),
+            ]
+
+        async def refuse(self, _) -> None:
+            raise Permanent("no")
+
+        async def hear(self, letter: DeadLetter) -> None:
+            aside.add(letter.subject)
+
+    aside: set[str] = set()
+    async with a_client(bus_settings) as client:
+        publisher = NatsPublisher(client, "test")
+        await publisher.say(an_assessment(a_sample(1)))
+        await publisher.command("abort", b"{}", "x")
+        async with serving(Refusing("actuator"), bus_settings):
+            await until(lambda: len({s for s in aside if s}) == 2)
+    assert aside >= {"crossfade.event.assessment.ns.exp", "crossfade.command.abort"}
 
 
 async def test_a_version_that_this_release_does_not_know_is_passed_over(bus_settings):

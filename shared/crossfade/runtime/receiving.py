@@ -96,6 +96,7 @@ class Receiver:
             log.warning("could not answer for a message", extra=where | {"lost": repr(lost)})
 
     async def _set_aside(self, message: Msg, error: Exception) -> None:
+        meta = message.metadata
         reason = f"{type(error).__name__}: {error}".replace("\n", " ")[:400]
         await self.publisher.publish(
             f"crossfade.deadletter.{self.service}",
@@ -107,7 +108,8 @@ class Receiver:
                 "crossfade-trace": "".join(traceback.format_exception(error))[-2000:].replace(
                     "\n", " | "
                 ),
-                envelope.MSG_ID: f"{self.service}/{message.metadata.sequence.stream}",
+                # Streams count alike: without its name, one message could pass for another.
+                envelope.MSG_ID: f"{self.service}/{meta.stream}/{meta.sequence.stream}",
             },
         )
         await message._client.publish(message.reply, b"+TERM " + reason.encode())
