@@ -6,7 +6,7 @@ from storytelling import given
 from crossfade.telling import why
 from crossfade_lab.load import Mode
 
-ITERATIONS = 5
+ITERATIONS = 8  # a candidate of few requests fails every thirteenth
 
 
 @pytest.mark.parametrize(
