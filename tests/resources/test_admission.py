@@ -143,6 +143,13 @@ def test_mistakes_outside_the_spec_are_told_by_field_too(body, way, value, field
     assert words in refused(body)[field].message
 
 
+def test_a_missing_field_is_told_with_the_misspelt_one_beside_it(body):
+    strategy = body["experiment"]["spec"]["strategy"]
+    strategy["testingPatern"] = strategy.pop("testingPattern")
+    told = refused(body)["spec.strategy.testingPattern"].message
+    assert told == "is missing; it has to be given; found testingPatern, which is no field"
+
+
 def test_all_mistakes_are_told_at_once(body):
     mistakes = {
         "experiment.metadata.name": "Iris",

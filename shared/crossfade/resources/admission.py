@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from difflib import get_close_matches
+from functools import partial
 from typing import Any
 
 from crossfade.errors import FieldError, Malformed
@@ -72,8 +75,20 @@ def _read(errors: list[FieldError], raw: Mapping[str, Any]) -> Experiment | None
     try:
         return parse_experiment(raw)
     except Malformed as malformed:
-        errors += malformed.errors
+        errors += map(partial(_beside, unknown_fields(raw, Experiment)), malformed.errors)
         return mended(Experiment, without_empty(raw, Experiment))
+
+
+def _beside(unknown: Sequence[str], error: FieldError) -> FieldError:
+    """A field that is missing, with the one in its place that looks like it."""
+    parent, _, name = error.field.rpartition(".")
+    strays = [
+        field.rpartition(".")[2] for field in unknown if field.rpartition(".")[0] == parent
+    ]
+    near = get_close_matches(name, strays, n=1)
+    if not near or not error.message.startswith("is missing"):
+        return error
+    return replace(error, message=f"{error.message}; found {near[0]}, which is no field")
 
 
 def _pruned(raw: Mapping[str, Any], given: Sequence[Any]) -> Iterator[str]:
