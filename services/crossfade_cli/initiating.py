@@ -80,6 +80,7 @@ def _write(path: Path, listed: list[dict[str, Any]]) -> None:
 
     text = yaml.safe_dump_all(listed, sort_keys=False, allow_unicode=True, width=1000)
     try:
+        path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text, "utf-8")
     except OSError as error:
         told = f"cannot be written: {error.strerror}"

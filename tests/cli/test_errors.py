@@ -86,10 +86,11 @@ def test_an_unknown_kind_of_event_is_named(call):
 
 
 def test_init_writes_documents_that_are_admitted_and_read(call, tmp_path):
-    result = call("init", "--kind", "mock", "--name", "iris", "--folder", tmp_path)
+    folder = tmp_path / "not" / "yet"
+    result = call("init", "--kind", "mock", "--name", "iris", "--folder", folder)
     assert result.exit_code == 0, result.output
     assert "read default/error-rate of candidate: 0.001" in result.stdout
-    again = call("init", "--kind", "mock", "--name", "iris", "--folder", tmp_path)
+    again = call("init", "--kind", "mock", "--name", "iris", "--folder", folder)
     assert again.exit_code == 1
     assert "experiment.yaml: exists already; --force replaces it" in again.stderr
 
