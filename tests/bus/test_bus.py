@@ -371,3 +371,10 @@ async def test_a_store_compares_and_sets(bus_settings):
         await store.delete("analyzer.u1")
         assert await store.get("analyzer.u1") is None
         await store.put("analyzer.u1", b"4", 0)
+
+
+async def test_the_broker_soon_forgets_that_somebody_listed_keys(bus_settings):
+    async with a_client(bus_settings) as client:
+        await NatsStore(client, subjects.STATE).keys()
+        left = await client.js.consumers_info(f"KV_{subjects.STATE}")
+        assert {consumer.config.inactive_threshold for consumer in left} == {15}

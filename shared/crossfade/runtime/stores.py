@@ -15,6 +15,8 @@ from crossfade.runtime.connecting import TRANSIENT, Connection, still_wanted
 from crossfade.runtime.service import Entry
 
 LISTING_SECONDS = 10.0
+IDLE_SECONDS = 15.0
+"""How long the broker keeps a listing's consumer; five minutes of them fill up a bucket."""
 
 
 @dataclass(slots=True)
@@ -66,7 +68,12 @@ class NatsStore:
         bucket = await self._open()
         try:
             async with asyncio.timeout(LISTING_SECONDS):
-                watcher = await bucket.watch(pattern, ignore_deletes=True, meta_only=True)
+                watcher = await bucket.watch(
+                    pattern,
+                    ignore_deletes=True,
+                    meta_only=True,
+                    inactive_threshold=IDLE_SECONDS,
+                )
                 try:
                     return [entry.key async for entry in _until_caught_up(watcher)]
                 finally:
