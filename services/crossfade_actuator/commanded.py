@@ -80,8 +80,9 @@ class Commanded:
         older = await self.ledger.latest(document.namespace, document.name)
         if older is None or older.over:
             return [(await self.admission.start(document, uid)).uid]
-        if self.admission.catalog is None:
-            return [older.uid]  # the same start, sent twice under two ids
+        if older.uid == uid or self.admission.catalog is None:
+            # Another replica began it meanwhile, or the same start was sent twice under two ids.
+            return [older.uid]
         # A resource of this name with another uid: the older one was deleted.
         await self.ledger.apply(older.uid, Deleted(self._now()))
         return [older.uid, (await self.admission.start(document, uid)).uid]

@@ -127,7 +127,9 @@ class Ledger:
         return await self.change(state.uid, lambda now: _without(now, said))
 
     async def close(self, uid: str) -> None:
-        """The run is settled: nobody needs to look after it any more."""
+        """The run is settled: nobody needs to look after it any more, nor acts for it."""
+        # Whoever died while it acted gave its lease back to nobody.
+        await self.store.delete(subjects.lease_key(uid))
         await self.store.delete(subjects.open_key(uid))
 
     async def _put_once(self, key: str, value: bytes) -> None:

@@ -13,8 +13,10 @@ from crossfade.domain.runs import Phase
 from crossfade.errors import Malformed, NotFound, Permanent, Unreachable
 from crossfade.runtime.runs import Runs
 from crossfade.runtime.service import Command, DeadLetter, Deadline
+from crossfade_actuator.commanded import Commanded
 from crossfade_actuator.locking import TargetLock
 from crossfade_actuator.pruning import Pruner
+from crossfade_actuator.revising import Revising
 
 
 async def test_a_good_start_is_accepted_with_its_uid_and_runs():
@@ -435,6 +437,39 @@ async def test_silence_is_an_incident_that_closes_with_the_next_assessment():
     await stand.assess(uid, 1, {"b": 100, "c": 0})
     told = [(e.what_happened, e.state) for e in stand.said("incident")]
     assert told == [("stale-data", "opened"), ("stale-data", "closed")]
+
+
+class Late(Commanded):
+    """One that looked for the run a moment before another replica began it."""
+
+    async def _known(self, uid):
+        return None
+
+
+async def test_a_start_that_another_replica_carries_out_meanwhile_deletes_nothing():
+    stand = Stand(catalog=object())
+    body = orjson.loads(a_start())
+    body["experiment"]["metadata"]["uid"] = "u1"
+    command = Command("start-experiment", "u1/1", orjson.dumps(body))
+    await stand.actuator.obey(command)
+    await stand.settled()
+    actuator = stand.actuator
+    late = Late(
+        actuator.ledger, actuator.admission, actuator._doors, Revising(actuator.admission)
+    )
+
+    assert await late.carry_out(command) == ["u1"]
+
+    assert not (await actuator.ledger.load("u1")).over
+
+
+async def test_a_lease_whose_holder_died_is_not_left_when_the_run_is_over():
+    stand = Stand()
+    uid = await stand.running()
+    await stand.store.put(f"lease.{uid}", b'{"owner":"dead","until":9e9}', 0)
+    await stand.assess(uid, 15, {"b": 100, "c": 0}, verdict="rollback", final=True)
+    await stand.settled()
+    assert [key for key in stand.store.entries if key.startswith(("lease.", "open."))] == []
 
 
 async def test_a_run_is_forgotten_ninety_days_after_its_end():
