@@ -128,7 +128,7 @@ class Chaos:
         runs = NatsStore(monkey.opened, subjects.RUNS)
         while time.monotonic() - began < self.bound_seconds():
             open_ones = await runs.keys("open.*")
-            if open_ones or monkey.expecting():
+            if open_ones or set(monkey.statuses().values()) != {"Completed"}:
                 quiet = time.monotonic()
             if time.monotonic() - quiet > QUIET_SECONDS:
                 break
@@ -169,6 +169,7 @@ class Chaos:
                 for line in told_in(file.read_bytes())
             ],
             monkey=monkey,
+            statuses=monkey.statuses(),
             megabytes=self.megabytes,
             given_up=[
                 member.name

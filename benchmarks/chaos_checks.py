@@ -67,6 +67,8 @@ class Evidence:
     told: list[tuple[str, str, float]]
     """Uid, topic and time of each line of the log channel."""
     monkey: Monkey
+    statuses: dict[str, str] = field(default_factory=dict)
+    """Stage by the name of each Experiment that is there."""
     megabytes: dict[str, float] = field(default_factory=dict)
     given_up: list[str] = field(default_factory=list)
 
@@ -292,6 +294,12 @@ def tellings(evidence: Evidence) -> Iterator[str | None]:
         yield None if told and excused else f"{uid} was told {len(told)} times: {told}"
 
 
+def statuses(evidence: Evidence) -> Iterator[str | None]:
+    """Every Experiment that is there shows its end."""
+    for name, stage in evidence.statuses.items():
+        yield None if stage == "Completed" else f"{name} shows {stage or 'nothing'}"
+
+
 def letters(evidence: Evidence) -> Iterator[str | None]:
     """Set aside were only what nobody can read, and orders that came too late."""
     for line in evidence.lines:
@@ -321,6 +329,7 @@ INVARIANTS = {
     "promoted finished once": finishes,
     "nothing left in buckets": leftovers,
     "ends told once": tellings,
+    "statuses show the end": statuses,
     "nothing else set aside": letters,
     "services bounded": services,
 }

@@ -153,9 +153,10 @@ class Monkey:
             return "gone"
         return str(found.get("status", {}).get("stage", ""))
 
-    def expecting(self) -> bool:
-        """Whether an Experiment is there whose status does not say that it is over."""
-        return any(self._stage(one) not in ("Completed", "gone") for one in self.cast)
+    def statuses(self) -> dict[str, str]:
+        """The stage that each Experiment shows which is there."""
+        shown = {one.name: self._stage(one) for one in self.cast}
+        return {name: stage for name, stage in shown.items() if stage != "gone"}
 
     async def order_stale(self) -> None:
         """Somebody presses a button of long ago."""
