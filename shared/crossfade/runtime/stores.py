@@ -14,6 +14,7 @@ from crossfade.errors import Conflict, Missing, Unreachable
 from crossfade.runtime.connecting import TRANSIENT, Connection, still_wanted
 from crossfade.runtime.service import Entry
 
+GONE = ("DEL", "PURGE")
 LISTING_SECONDS = 10.0
 IDLE_SECONDS = 15.0
 """How long the broker keeps a listing's consumer; five minutes of them fill up a bucket."""
@@ -70,12 +71,11 @@ class NatsStore:
             async with asyncio.timeout(LISTING_SECONDS):
                 watcher = await bucket.watch(
                     pattern,
-                    ignore_deletes=True,
                     meta_only=True,
                     inactive_threshold=IDLE_SECONDS,
                 )
                 try:
-                    return [entry.key async for entry in _until_caught_up(watcher)]
+                    return [key async for key in _until_caught_up(watcher)]
                 finally:
                     await watcher.stop()  # type: ignore[no-untyped-call]
         except (*TRANSIENT, TimeoutError) as error:
@@ -92,8 +92,23 @@ class NatsStore:
         return self._opened
 
 
-async def _until_caught_up(watcher: KeyValue.KeyWatcher) -> AsyncIterator[KeyValue.Entry]:
+async def _until_caught_up(watcher: KeyValue.KeyWatcher) -> AsyncIterator[str]:
+    """The keys that are there now.
+
+    The client says that there is nothing when it has handed nothing over, although it may have
+    received something: its word counts only where nothing waits. Entries know how many follow.
+    """
     async for entry in watcher:
-        if not entry:
+        if entry is None:
+            if not _waits(watcher):
+                return
+            continue
+        if entry.operation not in GONE:
+            yield entry.key
+        if not entry.delta:
             return
-        yield entry
+
+
+def _waits(watcher: KeyValue.KeyWatcher) -> bool:
+    subscription = watcher._sub  # noqa: SLF001  nothing public tells; the version is pinned
+    return bool(subscription and (subscription.delivered or subscription.pending_msgs))
