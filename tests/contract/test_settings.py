@@ -68,3 +68,11 @@ def test_a_list_that_is_no_json_names_its_variable_and_what_is_right(monkeypatch
 def test_secrets_are_not_shown(monkeypatch):
     monkeypatch.setenv("CROSSFADE_NOTIFIER__SLACK_TOKEN", "xoxb-very-secret")
     assert "very-secret" not in repr(settings.load())
+
+
+def test_an_address_that_nobody_can_post_to_is_refused_and_not_shown(monkeypatch):
+    hook = '[{"name": "a", "url": "ftp://token@example.org"}]'
+    monkeypatch.setenv("CROSSFADE_NOTIFIER__WEBHOOKS", hook)
+    with pytest.raises(Malformed, match=r"WEBHOOKS__0__URL: right is .*https://") as raised:
+        settings.load()
+    assert "token" not in str(raised.value)

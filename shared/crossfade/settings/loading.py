@@ -13,6 +13,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict, SettingsError
 from crossfade.errors import FieldError, Malformed
 from crossfade.settings.notifying import NotifierSettings
 from crossfade.settings.sections import (
+    UNTOLD,
     ActuatorSettings,
     AnalyzerSettings,
     BusSettings,
@@ -86,7 +87,8 @@ def _told(error: ErrorDetails) -> str:
     found, message = error["input"], error["msg"]
     if error["type"] == "extra_forbidden":
         return _no_such(*map(str, error["loc"]))
-    return message if isinstance(found, dict) else f"found {found!r}: {message}"
+    untold = error["type"] == UNTOLD or isinstance(found, dict)
+    return message if untold else f"found {found!r}: {message}"
 
 
 def _no_such(section: str, field: str, *_: str) -> str:

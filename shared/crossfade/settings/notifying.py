@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 from typing import Literal
+from urllib.parse import urlsplit
 
-from pydantic import Field, SecretStr
+from pydantic import Field, SecretStr, field_validator
+from pydantic_core import PydanticCustomError
 
-from crossfade.settings.sections import Section
+from crossfade.settings.sections import UNTOLD, Section
 
 
 class WebhookSettings(Section):
@@ -16,7 +18,7 @@ class WebhookSettings(Section):
     name: str = Field(pattern=r"^[a-z0-9-]{1,40}$")
     """Tells endpoints apart in logs and metrics."""
     url: SecretStr
-    """Where sentences are posted to."""
+    """Where sentences are posted to, by http or https."""
     secret: SecretStr | None = None
     """Signs each post (HMAC-SHA256, header `Crossfade-Signature`)."""
     template: str | None = None
@@ -25,6 +27,14 @@ class WebhookSettings(Section):
     """Topics such as `winner`, `rolled-back`, `failed`, `trouble`; empty means all."""
     quiet: bool = False
     """Whether it keeps quiet hours, because people read along."""
+
+    @field_validator("url")
+    @classmethod
+    def _is_web(cls, url: SecretStr) -> SecretStr:
+        found = urlsplit(url.get_secret_value())
+        if found.scheme not in ("http", "https") or not found.hostname:
+            raise PydanticCustomError(UNTOLD, "right is an address of http:// or https://")
+        return url
 
 
 class AppriseSettings(Section):

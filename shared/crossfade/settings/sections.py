@@ -7,6 +7,9 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+UNTOLD = "untold"
+"""The type of a mistake whose value is a secret."""
+
 
 class Section(BaseModel):
     """A frozen group of settings whose field docstrings are their reference."""
