@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from crossfade.domain.runs import Condition, RunState
-from crossfade.errors import CrossfadeError
+from crossfade.errors import CrossfadeError, NotFound, Permanent
 from crossfade.resources import Document
 from crossfade.resources.status import moment
 from crossfade.runtime.clock import Clock
@@ -85,14 +85,20 @@ class StatusWriter:
     told: dict[str, set[Condition]] = field(default_factory=dict)
 
     async def show(self, state: RunState) -> None:
-        """Raises NotFound where the resource is gone; a run without one has none."""
-        document = None
-        if state.revision:
-            document = await self.runs.document(state.uid, state.revision)
+        """Raises NotFound where the resource is gone, and only there: that ends a run."""
+        document = await self._document(state)
         await self.cluster.patch_status(
             state.namespace, state.name, state.uid, status_of(state, document)
         )
         await self._tell(state)
+
+    async def _document(self, state: RunState) -> Document | None:
+        if not state.revision:
+            return None
+        try:
+            return await self.runs.document(state.uid, state.revision)
+        except NotFound as lost:
+            raise Permanent(f"no status without its document: {lost}") from lost
 
     async def _tell(self, state: RunState) -> None:
         told = self.told.setdefault(state.uid, set())

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from crossfade.domain.runs import Condition, Phase, Plan, RunState
-from crossfade.errors import NotFound
+from crossfade.errors import NotFound, Permanent
 from crossfade.resources.yaml import load_documents
 from crossfade.testing.documents import a_document
 from crossfade_actuator.status import StatusWriter, event_of, status_of
@@ -125,6 +125,16 @@ async def test_a_status_is_written_and_its_change_told_once(cluster, writer, mad
     assert stored["status"]["stage"] == "Running"
     assert stored["metadata"]["generation"] == 1
     assert [e["reason"] for e in await events(cluster, made)] == ["IterationUpdate"]
+
+
+async def test_a_document_that_is_lost_is_not_taken_for_a_deleted_resource(cluster, made):
+    class Lost:
+        async def document(self, uid, revision):
+            raise NotFound("no document")
+
+    with pytest.raises(Permanent) as raised:
+        await StatusWriter(cluster, Lost(), lambda: AT, "one").show(a_state(made))
+    assert not isinstance(raised.value, NotFound)
 
 
 async def test_two_changes_of_one_condition_are_told_in_their_order(cluster, writer, made):
