@@ -82,6 +82,10 @@ class Evidence:
         """Every run that the log knows."""
         return list(dict.fromkeys(x.event.uid for x in self.lines if x.event.uid != "-"))
 
+    def named(self, name: str) -> set[str]:
+        """The runs of one Experiment's name."""
+        return {x.event.uid for x in self.lines if x.event.name == name}
+
     def end(self, uid: str) -> Line | None:
         """The line that says the run is over."""
         over = [x for x in self.of(uid, StageChange) if _stage(x) == "Completed"]
@@ -341,6 +345,8 @@ def _stage(line: Line) -> str:
 
 def _files(evidence: Evidence) -> Iterator[tuple[str, str, int, list]]:
     for uid, (number, one) in evidence.monkey.made.items():
+        if number in evidence.monkey.unanswered and len(evidence.named(one.name)) > 1:
+            continue  # the unanswered start had begun a run too, which noted into the same files
         for action, count in TASKS.items():
             for task in range(count):
                 file = notes_of(one.file(number, action, task))

@@ -47,6 +47,8 @@ class Monkey:
     """When somebody last edited a rule by hand."""
     made: dict[str, tuple[int, Cast]] = field(default_factory=dict)
     """By uid: which of its kind this Experiment is, and the part it plays."""
+    unanswered: set[int] = field(default_factory=set)
+    """Starts that nobody answered, by number: one of them may have begun a run all the same."""
     garbage: int = 0
     did: Counter[str] = field(default_factory=Counter)
     _numbers: itertools.count[int] = field(default_factory=itertools.count)
@@ -212,6 +214,7 @@ class Monkey:
                 body = {"experiment": one.noting(number)}
                 answer = await NatsCommander(self.opened).request("start-experiment", body)
             except (CrossfadeError, *TRANSIENT):
+                self.unanswered.add(number)
                 await asyncio.sleep(0.5)
                 continue
             if answer.get("accepted"):

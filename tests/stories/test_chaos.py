@@ -110,3 +110,18 @@ def test_each_invariant_can_be_violated(tmp_path, violated, events, more):
     found = judge(a_night(tmp_path, events, **more)).violations
     assert violated in chaos_checks.INVARIANTS
     assert [text for text in found if text.startswith(f"{violated}: ")]
+
+
+def test_two_runs_of_one_start_that_was_asked_twice_are_not_one_that_ran_twice(tmp_path):
+    twice = "begin 1 1\nend 1 2\nbegin 1 3\nend 1 4\n"
+    night = a_night(tmp_path, COURSE, tasks=twice)
+    night.monkey.unanswered.add(0)
+    assert any("began twice" in text for text in judge(night).violations)
+
+    (one,) = night.monkey.cast
+    other = StageChange(uid="v", stage="Waiting", reason="StageAdvanced").about("ns", one.name)
+    named = COURSE[0].about("ns", one.name)
+    night.lines += [
+        Line(n, float(n), e.id, e.body(), e) for n, e in enumerate((named, other), 90)
+    ]
+    assert not any("began twice" in text for text in judge(night).violations)
