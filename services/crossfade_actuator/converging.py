@@ -101,8 +101,6 @@ class Converger:
             except CrossfadeError as error:
                 log.warning("a run cannot go on", extra={"run": uid, "error": str(error)})
                 return
-            except asyncio.CancelledError:
-                raise
             except Exception:
                 log.exception("a look broke", extra={"run": uid})
                 return

@@ -96,8 +96,6 @@ class Courier:
             due = self.due.pop(uid)
             try:
                 await _to_its_end(self._serve(uid, due))
-            except asyncio.CancelledError:
-                raise
             except Conflict:
                 self._again(uid, due, 1.0)
             except Unreachable as error:  # of the store; the channel's own are handled within
