@@ -1,25 +1,51 @@
 """Buckets as stores: where the client loses a cancellation, or speaks too soon."""
 
 import asyncio
-from types import SimpleNamespace
 
 import pytest
+from nats.js.api import ConsumerInfo
 from nats.js.kv import KeyValue
 
-from crossfade.runtime.connecting import connection
+from crossfade.runtime.connecting import connection, nothing_sent
 from crossfade.runtime.stores import NatsStore
 from crossfade.settings import BusSettings
 
 
+def as_known(pending, sent):
+    """What the broker says about a reader."""
+    counts = {"consumer_seq": sent, "stream_seq": sent}
+    return ConsumerInfo.from_response(
+        {
+            "name": "reader",
+            "stream_name": "log",
+            "created": "2026-01-01T00:00:00Z",
+            "config": {"ack_policy": "none"},
+            "num_pending": pending,
+            "delivered": counts,
+        }
+    )
+
+
+@pytest.mark.parametrize(
+    ("pending", "sent", "nothing"),
+    [(0, 0, True), (3, 0, False), (0, 3, False), (2, 1, False)],
+)
+def test_a_reader_knows_what_is_on_its_way_before_it_has_come(pending, sent, nothing):
+    assert nothing_sent(as_known(pending, sent)) is nothing
+
+
 class Hasty:
-    """A bucket whose client says "nothing" before it hands over what it has received."""
+    """A bucket whose client says "nothing" before it has got what the broker sent."""
 
     def __init__(self, *entries):
-        self._sub = SimpleNamespace(delivered=0, pending_msgs=len(entries))
+        self._sub = self
         self.said = [None, *entries]
 
     async def watch(self, *_, **__):
         return self
+
+    async def consumer_info(self):
+        return as_known(pending=0, sent=len(self.said) - 1)
 
     async def stop(self):
         pass
@@ -42,7 +68,9 @@ def an_entry(key, delta, operation=None):
         ((an_entry("a", 1, "PURGE"), an_entry("b", 0)), ["b"]),
     ],
 )
-async def test_a_listing_does_not_believe_in_nothing_while_something_waits(entries, keys):
+async def test_a_listing_does_not_believe_in_nothing_while_something_is_on_its_way(
+    entries, keys
+):
     store = NatsStore(connection(BusSettings(), "test"), "bucket")
     store._opened = Hasty(*entries)
 

@@ -13,6 +13,7 @@ import nats.js.errors
 from faststream.nats import NatsBroker
 from nats.aio.client import Client
 from nats.js import JetStreamContext
+from nats.js.api import ConsumerInfo
 
 from crossfade.errors import Forbidden, Unreachable
 from crossfade.runtime.securing import security
@@ -147,6 +148,14 @@ def without_secrets(url: str) -> str:
         f"{part.partition('://')[0]}://{part.rpartition('@')[2]}" if "@" in part else part
         for part in url.split(",")
     )
+
+
+def nothing_sent(info: ConsumerInfo) -> bool:
+    """Whether the broker has nothing for a reader: none to come, and none on the way.
+
+    Only its own count tells: its answer may overtake the messages that it has sent before.
+    """
+    return not info.num_pending and not (info.delivered and info.delivered.consumer_seq)
 
 
 def still_wanted() -> None:

@@ -11,9 +11,9 @@ import nats.js.errors
 from nats.aio.msg import Msg
 from nats.js import JetStreamContext
 
-from crossfade.errors import Malformed, Missing
+from crossfade.errors import Malformed, Missing, Unreachable
 from crossfade.events import envelope, subjects
-from crossfade.runtime.connecting import Connection, still_wanted
+from crossfade.runtime.connecting import Connection, nothing_sent, still_wanted
 from crossfade.runtime.service import Logged
 
 
@@ -42,9 +42,7 @@ class Journal:
         )
         subscription = await self._subscribe(subject)
         try:
-            pending = (await subscription.consumer_info()).num_pending or 0
-            delivered = subscription.delivered
-            if not live and pending == 0 and delivered == 0:
+            if not live and nothing_sent(await subscription.consumer_info()):
                 return
             async for logged in _events(subscription, live=live):
                 if not kinds or logged.event.kind in kinds:
@@ -60,6 +58,8 @@ class Journal:
             )
         except nats.js.errors.NotFoundError as error:
             raise Missing(f"no stream {subjects.EVENTS}; run `crossfade bootstrap`") from error
+        except nats.js.errors.APIError as error:
+            raise Unreachable(f"stream {subjects.EVENTS}: {error.description}") from error
 
 
 async def _events(

@@ -11,7 +11,7 @@ from nats.js.errors import KeyDeletedError, KeyNotFoundError, KeyWrongLastSequen
 from nats.js.kv import KeyValue
 
 from crossfade.errors import Conflict, Missing, Unreachable
-from crossfade.runtime.connecting import TRANSIENT, Connection, still_wanted
+from crossfade.runtime.connecting import TRANSIENT, Connection, nothing_sent, still_wanted
 from crossfade.runtime.service import Entry
 
 GONE = ("DEL", "PURGE")
@@ -80,6 +80,8 @@ class NatsStore:
                     await watcher.stop()  # type: ignore[no-untyped-call]
         except (*TRANSIENT, TimeoutError) as error:
             raise Unreachable(f"bucket {self.bucket}: {error!r}") from error
+        except nats.js.errors.APIError as error:
+            raise Unreachable(f"bucket {self.bucket}: {error.description}") from error
 
     async def _open(self) -> KeyValue:
         if self._opened is None:
@@ -93,14 +95,13 @@ class NatsStore:
 
 
 async def _until_caught_up(watcher: KeyValue.KeyWatcher) -> AsyncIterator[str]:
-    """The keys that are there now.
+    """The keys that are there now; an entry knows how many follow.
 
-    The client says that there is nothing when it has handed nothing over, although it may have
-    received something: its word counts only where nothing waits. Entries know how many follow.
+    The client says that there is nothing when nothing has come, although it may be on its way.
     """
     async for entry in watcher:
         if entry is None:
-            if not _waits(watcher):
+            if await _is_empty(watcher):
                 return
             continue
         if entry.operation not in GONE:
@@ -109,6 +110,6 @@ async def _until_caught_up(watcher: KeyValue.KeyWatcher) -> AsyncIterator[str]:
             return
 
 
-def _waits(watcher: KeyValue.KeyWatcher) -> bool:
-    subscription = watcher._sub  # noqa: SLF001  nothing public tells; the version is pinned
-    return bool(subscription and (subscription.delivered or subscription.pending_msgs))
+async def _is_empty(watcher: KeyValue.KeyWatcher) -> bool:
+    reader = watcher._sub  # noqa: SLF001  nothing public tells; the version is pinned
+    return reader is None or nothing_sent(await reader.consumer_info())
