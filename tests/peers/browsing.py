@@ -113,7 +113,9 @@ class Browser:
         async for message in self._socket:
             said = message.json()
             if "id" in said:
-                self._answers.pop(said["id"]).set_result(said.get("result", said))
+                asked = self._answers.pop(said["id"])
+                if not asked.done():  # whoever asked may have been cancelled meanwhile
+                    asked.set_result(said.get("result", said))
             elif said["method"] == "Page.loadEventFired":
                 self._loaded.set()
             elif said["method"] == "Log.entryAdded":
