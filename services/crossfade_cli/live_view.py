@@ -149,9 +149,8 @@ def _traffic(known: Known, trail: Trail, room: int) -> Table:
 def _beside(known: Known, trail: Trail, version: str) -> str:
     """What differs from the weight in force: what was asked for, and what requests really do."""
     asked, share = known.asked.get(version), known.split.get(version, 0)
-    parts = (
-        [f"asked {asked} %"] if asked is not None and asked != share and not known.over else []
-    )
+    moves = asked is not None and asked != share and not (known.over or known.fixed)
+    parts = [f"asked {asked} %"] if moves else []
     measured = trail.measured.get(version)
     if measured is not None:
         of = f" at {known.in_force[version]} %" if version in known.in_force else ""

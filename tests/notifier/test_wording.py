@@ -239,6 +239,21 @@ def test_an_assessment_that_moves_weights_leaves_the_word_to_the_change_that_fol
     assert tell(moves, learn(a_run(), moves, AT)) is None
 
 
+def test_a_split_that_nobody_moves_is_told_as_it_stands_at_every_look():
+    wish = Assessment(
+        uid="u",
+        iteration=7,
+        split={"old": 30, "new": 70},
+        winner="new",
+        recommended="new",
+        verdict="continue",
+    )
+    told = tell(wish, learn(a_run(fixed=True), wish, AT))
+
+    assert told is not None, "no change of weights follows that could say it"
+    assert told.text == "7/15: new earns 1.43× the engagement, all limits held, stays at 60 %"
+
+
 @pytest.mark.parametrize(
     "late",
     [

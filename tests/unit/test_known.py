@@ -2,9 +2,12 @@
 
 from datetime import UTC, datetime
 
-from crossfade.events import MetricSample, Reading
+import pytest
+
+from crossfade.events import MetricSample, Reading, StageChange
 from crossfade.telling import Known
 from crossfade.telling.known import learn
+from crossfade.testing.runs import iris_document
 
 AT = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 
@@ -23,3 +26,27 @@ def test_a_version_that_was_measured_beside_the_experiment_is_none_of_it():
 
     assert known.values == {"ns/m": {"v1": 1.0}}
     assert known.absent == {"ns/m": {"v2": "stale"}}
+
+
+@pytest.mark.parametrize(
+    ("change", "fixed"),
+    [
+        (lambda spec: None, False),
+        (lambda spec: spec["strategy"].update(deploymentPattern="FixedSplit"), True),
+        (lambda spec: [v.pop("weightObjRef") for v in versions(spec)], True),
+        (lambda spec: versions(spec)[1].pop("weightObjRef"), False),
+    ],
+)
+def test_a_split_is_moved_by_nobody_where_no_weight_is_named_or_it_is_fixed(change, fixed):
+    document = iris_document()
+    change(document["experiment"]["spec"])
+    running = StageChange(
+        uid="u", stage="Running", reason="StageAdvanced", message="", document=document
+    )
+
+    assert learn(None, running, AT).fixed is fixed
+
+
+def versions(spec):
+    info = spec["versionInfo"]
+    return [info["baseline"], *info["candidates"]]

@@ -187,7 +187,7 @@ def _from_document(body: dict[str, Any] | None, known: Known) -> dict[str, Any]:
         "target": spec.target,
         "pattern": str(document.pattern),
         "policy": _policy(document, known),
-        "fixed": not document.moves_weights,
+        "fixed": not (document.moves_weights and document.weight_refs),
         "finishes": "finish" in document.actions,
         "interval_seconds": document.interval_seconds,
         "of": document.iterations,

@@ -164,7 +164,8 @@ def _some(states: list[ObjectiveState]) -> str:
 
 def move(known: Known) -> str:
     """Where traffic goes: `60 → 70 %`, `stays at 95 %`, or all weights with several candidates."""
-    now, next_ = known.in_force or known.before, known.asked or known.observed
+    now = known.in_force or known.before
+    next_ = now if known.fixed else known.asked or known.observed
     if not now or not next_:
         return ""
     if len(known.candidates) > 1:

@@ -88,7 +88,8 @@ def _ending(known: Known) -> Telling:
 def _assessment(event: Assessment, known: Known) -> Telling | None:
     if event.iteration < known.iteration:
         return None  # it came late; what is known is of a later look
-    if event.split and event.split != known.in_force and not event.final:
+    moves = event.split and event.split != known.in_force and not known.fixed
+    if moves and not event.final:
         return None  # the weight change that follows says it all in one sentence
     return Telling("decided" if event.final else "progress", Urgency.PROGRESS, iteration(known))
 

@@ -62,12 +62,23 @@ def iris_document(
             "criteria": criteria,
             "duration": {"intervalSeconds": 10, "iterationsPerLoop": iterations},
             "versionInfo": {
-                "baseline": {"name": "iris-v1"},
-                "candidates": [{"name": "iris-v2"}],
+                "baseline": _version("iris-v1", namespace, 0),
+                "candidates": [_version("iris-v2", namespace, 1)],
             },
         },
     }
     return {"experiment": experiment, "metrics": metrics}
+
+
+def _version(name: str, namespace: str, predictor: int) -> dict[str, Any]:
+    where = {
+        "apiVersion": "machinelearning.seldon.io/v1",
+        "kind": "SeldonDeployment",
+        "namespace": namespace,
+        "name": "iris",
+        "fieldPath": f".spec.predictors[{predictor}].traffic",
+    }
+    return {"name": name, "weightObjRef": where}
 
 
 @dataclass(frozen=True, slots=True)
