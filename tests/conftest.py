@@ -25,11 +25,11 @@ hypothesis.settings.load_profile("crossfade")
 DEFINITIONS = Path(__file__).parents[1] / "deploy/crds"
 
 SKIPPED = []
-"""What was left out, and why; where CI is set that is a failure, but for what is marked slow."""
+"""What was left out, and why; where CI is set that is a failure."""
 
 
 def pytest_runtest_logreport(report):
-    if report.skipped and not hasattr(report, "wasxfail") and "slow" not in report.keywords:
+    if report.skipped and not hasattr(report, "wasxfail"):
         SKIPPED.append((report.nodeid, report.longrepr[-1]))
 
 
