@@ -1,7 +1,7 @@
 """Levels and coverage under peeking: what is promised holds at every look together.
 
-Everything runs everywhere, with bounds widened by the binomial error of its number of runs. The
-table of decision-engine §5 takes CROSSFADE_TEST_RUNS runs a cell: 3,000, or the 20,000 of its source.
+Everything runs everywhere, with bounds widened by the binomial error of its number of runs. A cell
+of decision-engine §5 takes CROSSFADE_TEST_RUNS: 3,000, or the 20,000 of its source.
 """
 
 from __future__ import annotations
