@@ -22,7 +22,7 @@ from crossfade.runtime.clock import Clock
 from crossfade.runtime.runs import Runs
 from crossfade_actuator.ledger import Ledger
 from crossfade_actuator.locking import TargetLock
-from crossfade_actuator.shifting import Shifting
+from crossfade_actuator.shifting import Observation, Shifting
 from crossfade_actuator.showing import Showing
 
 log = logging.getLogger(__name__)
@@ -154,9 +154,16 @@ class Converger:
 
     async def _act(self, state: RunState) -> bool:
         document = await self._document(state)
+        before = await self._beside(state, document)
         ok, message = await self.actions.run(state, document, state.action)
-        await self.ledger.apply(state.uid, ActionDone(self._now(), state.action, ok, message))
+        done = ActionDone(self._now(), state.action, ok, message)
+        await self.ledger.apply(state.uid, await self.shifting.acted(done, before, document))
         return True
+
+    async def _beside(self, state: RunState, document: Document) -> Observation | None:
+        """The split before an action; None where it has begun already, or no split is known."""
+        begun = any(key.startswith(f"{state.action}/") for key in state.tasks)
+        return None if begun or not state.observed else await self.shifting.look(document)
 
     async def _admit(self, state: RunState) -> bool:
         await self.ledger.apply(state.uid, await self.readmit(state))

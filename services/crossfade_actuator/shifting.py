@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
-from crossfade.domain.facts import Fact, Fought, Shifted, TargetLost, WeightsRead
+from crossfade.domain.facts import ActionDone, Fact, Fought, Shifted, TargetLost, WeightsRead
 from crossfade.domain.runs import RunState, Shift
-from crossfade.errors import Permanent, Retryable
+from crossfade.errors import CrossfadeError, Permanent, Retryable
 from crossfade.events import ChangedObject
 from crossfade.resources import Document
 from crossfade.runtime.clock import Clock
@@ -44,6 +44,10 @@ class WeightTargets(Protocol):
 
     async def write(self, document: Document, observed: Any, wanted: Mapping[str, int]) -> Any:
         """The split after the write, read back. Raises FoughtOver, TargetChanged, Retryable."""
+        ...
+
+    def comparable(self, before: Any, after: Any) -> bool:
+        """Whether each version's weight stood in the same place both times."""
         ...
 
 
@@ -89,6 +93,29 @@ class Shifting:
         except Permanent as error:
             return TargetLost(self._now(), str(error))
         return self._shifted(state, shift, before, after)
+
+    async def look(self, document: Document) -> Observation | None:
+        """The split as it stands; None where that cannot be told, which is nobody's failure."""
+        if self.weights is None:
+            return None
+        try:
+            found: Observation = await self.weights.read(document)
+        except CrossfadeError as error:
+            log.info("weights not readable beside an action", extra={"error": str(error)})
+            return None
+        return found
+
+    async def acted(
+        self, done: ActionDone, before: Observation | None, document: Document
+    ) -> ActionDone:
+        """An action's end with the split that it left, where the weights stand as they stood.
+
+        A promotion may put another list in their place, in which an index means another version.
+        """
+        after = await self.look(document) if before is not None else None
+        if self.weights is None or after is None or not self.weights.comparable(before, after):
+            return done
+        return replace(done, observed=after.split, objects=_objects(after))
 
     def _shifted(
         self, state: RunState, shift: Shift, before: Observation, after: Observation

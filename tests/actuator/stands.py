@@ -40,6 +40,7 @@ class Paper:
     split: dict = field(default_factory=lambda: {"b": 100, "c": 0})
     history: list = field(default_factory=list)
     trouble: list = field(default_factory=list)
+    in_place: bool = True
 
     async def read(self, document):
         return Seen(dict(self.split))
@@ -53,6 +54,9 @@ class Paper:
         self.split = dict(wanted)
         self.history.append(dict(wanted))
         return Seen(dict(self.split))
+
+    def comparable(self, before, after):
+        return self.in_place
 
 
 class FoughtOver(Conflict):
@@ -71,9 +75,12 @@ class Doing:
 
     ok: bool = True
     ran: list = field(default_factory=list)
+    effect: object = None
 
     async def run(self, state, document, action):
         self.ran.append(action)
+        if self.effect is not None:
+            self.effect()
         return self.ok, "" if self.ok else "exit 1"
 
     async def abandon(self, state, document):

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 
 import orjson
 import pytest
-from tests.actuator.stands import AT, Doing, FoughtOver, Stand, a_start, a_trial
+from tests.actuator.stands import AT, Doing, FoughtOver, Paper, Stand, a_start, a_trial
 
 from crossfade.domain.facts import Assessed
-from crossfade.domain.runs import Phase
+from crossfade.domain.runs import Phase, TaskRecord
 from crossfade.errors import Malformed, NotFound, Permanent, Unreachable
 from crossfade.runtime.runs import Runs
 from crossfade.runtime.service import Command, DeadLetter, Deadline
@@ -157,6 +158,83 @@ async def test_a_winner_is_finished_and_completed():
         {"b": 5, "c": 95},
     )
     assert await stand.actuator.ledger.open_runs() == []
+
+
+PROMOTING = {"actions": {"finish": [{"run": "kubectl patch"}]}, "testingPattern": "A/B"}
+
+
+async def promoted_by_its_own_action(stand):
+    stand.doing.effect = lambda: stand.paper.split.update({"b": 0, "c": 100})
+    uid = await stand.running(strategy=PROMOTING)
+    await stand.assess(
+        uid, 15, {"b": 5, "c": 95}, verdict="promote", final=True, winner="c", recommended="c"
+    )
+    return await stand.state(uid)
+
+
+async def test_what_a_finish_action_did_to_the_split_is_read_and_told_before_the_end():
+    stand = Stand()
+    state = await promoted_by_its_own_action(stand)
+    moved, end = stand.recorder.said[-2:]
+
+    assert state.observed == {"b": 0, "c": 100}
+    assert (moved.cause, moved.action, moved.before, moved.observed) == (
+        "action",
+        "finish",
+        {"b": 5, "c": 95},
+        {"b": 0, "c": 100},
+    )
+    assert moved.id.endswith("/15/weight-change/action/finish")
+    assert (end.stage, end.outcome) == ("Completed", "promoted")
+    assert stand.paper.history == [{"b": 5, "c": 95}], "nobody but the action wrote"
+
+
+async def test_a_split_that_stands_elsewhere_after_an_action_is_not_guessed():
+    stand = Stand(paper=Paper(in_place=False))
+    state = await promoted_by_its_own_action(stand)
+
+    assert (state.outcome, state.observed) == ("promoted", {"b": 5, "c": 95})
+
+
+async def test_weights_that_nobody_can_read_after_an_action_fail_no_run():
+    stand = Stand()
+
+    async def gone(document):
+        raise NotFound("SeldonDeployment ns/iris is gone")
+
+    def deleted():
+        stand.paper.read = gone
+
+    uid = await stand.running(strategy=PROMOTING)
+    stand.doing.effect = deleted
+    await stand.assess(uid, 15, {"b": 5, "c": 95}, verdict="promote", final=True, winner="c")
+    state = await stand.state(uid)
+
+    assert (state.outcome, state.observed) == ("promoted", {"b": 5, "c": 95})
+
+
+async def test_an_action_that_was_interrupted_is_compared_with_nothing():
+    stand = Stand()
+    uid = await stand.running(strategy=PROMOTING)
+    begun = {"finish/0": TaskRecord(1)}
+    await stand.actuator.ledger.change(uid, lambda state: replace(state, tasks=begun))
+    stand.doing.effect = lambda: stand.paper.split.update({"b": 0, "c": 100})
+    await stand.assess(uid, 15, {"b": 5, "c": 95}, verdict="promote", final=True, winner="c")
+    state = await stand.state(uid)
+
+    assert (state.outcome, state.observed) == ("promoted", {"b": 5, "c": 95})
+
+
+async def test_the_next_look_counts_on_what_a_loop_action_left():
+    stand = Stand()
+    loops = {"strategy": {"actions": {"loop": [{"run": "x"}]}, "testingPattern": "A/B"}}
+    uid = await stand.running(duration={"iterationsPerLoop": 1, "maxLoops": 3}, **loops)
+    stand.doing.effect = lambda: stand.paper.split.update({"b": 50, "c": 50})
+    await stand.assess(uid, 1, {"b": 90, "c": 10})
+    state = await stand.state(uid)
+
+    assert state.observed == {"b": 50, "c": 50}
+    assert stand.recorder.said[-1].id.endswith("/1/weight-change/action/loop-1")
 
 
 async def test_a_failed_finish_is_a_failed_run():

@@ -115,6 +115,24 @@ async def test_swapped_predictors_are_another_target(cluster):
         await weights.write(document, before, {"iris-v1": 90, "iris-v2": 10})
 
 
+@pytest.mark.parametrize(
+    ("path", "value", "comparable"),
+    [
+        ("/metadata/labels", {"a": "b"}, True),
+        ("/spec/predictors/0/traffic", 100, True),
+        ("/spec/predictors/0/name", "default", False),
+    ],
+)
+async def test_splits_are_compared_only_where_their_neighbours_are_the_same(
+    cluster, path, value, comparable
+):
+    document, weights = a_document(), Weights(cluster)
+    before = await weights.read(document)
+    await patched(cluster, document, {"op": "add", "path": path, "value": value})
+
+    assert weights.comparable(before, await weights.read(document)) is comparable
+
+
 async def test_a_dropped_zero_reads_as_zero_and_is_written_again(cluster):
     document, weights = a_document(), Weights(cluster)
     await patched(cluster, document, {"op": "remove", "path": "/spec/predictors/1/traffic"})

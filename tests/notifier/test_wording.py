@@ -215,6 +215,8 @@ def test_a_failure_gives_its_own_reason_not_the_last_verdicts():
          Urgency.TROUBLE, "over: p95 is fresh"),
         (WeightChange(uid="u", cause="rollback", observed={"old": 100, "new": 0}),
          Urgency.PROGRESS, "all traffic moved back: old 100 : new 0"),
+        (WeightChange(uid="u", cause="action", action="finish", observed={"old": 0, "new": 100}),
+         Urgency.PROGRESS, "traffic moved by the finish action: old 0 : new 100"),
         (WeightChange(uid="u", asked={"old": 30, "new": 70}, observed={"old": 40, "new": 60}),
          Urgency.TROUBLE, "asked for old 30 : new 70, but old 40 : new 60 is in force"),
         (ActionOutcome(uid="u", action="finish", task=1, ok=False, exit=2, output="a\nno rights"),

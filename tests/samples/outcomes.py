@@ -19,7 +19,8 @@ class Outcome:
     splits: list[dict[str, int]] | None
     """Every split that came into force, in order; None where rounding rolls dice.
 
-    A run whose candidate did not win gives its last 5 % back to the baseline.
+    A run whose candidate did not win gives its last 5 % back to the baseline. A finish action that
+    moves the weights where they stand is the last; one that puts another list there shows no split.
     """
     iterations: int = 4
     message: str = "Experiment Completed"
@@ -58,7 +59,7 @@ OUTCOMES: dict[str, Outcome] = {
         "fraud/fraud",
         "fraud-july",
         "fraud-july",
-        two("fraud-june", "fraud-july", 0, 10, 20, 30, 40),
+        two("fraud-june", "fraud-july", 0, 10, 20, 30, 40, 100),
         promoted=("spec.predictors.1.traffic", 100),
     ),
     "seldon-blue-green": Outcome(
@@ -110,7 +111,7 @@ OUTCOMES: dict[str, Outcome] = {
         "books/productpage",
         "productpage-v2",
         "productpage-v2",
-        two("productpage-v1", "productpage-v2", 0, 10, 20, 30, 40),
+        two("productpage-v1", "productpage-v2", 0, 10, 20, 30, 40, 100),
         promoted=("spec.http.0.route.1.weight", 100),
     ),
     "istio-abn": Outcome(

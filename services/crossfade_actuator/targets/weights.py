@@ -104,6 +104,12 @@ class Weights:
             raise FoughtOver(_fight(wanted, after.split), after.split)
         return after
 
+    def comparable(self, before: Observed, after: Observed) -> bool:
+        """Whether the same objects carried the weights, each beside the neighbours it had."""
+        return [(c.uid, _identities(c)) for c in before.carriers] == [
+            (c.uid, _identities(c)) for c in after.carriers
+        ]
+
     async def _patch(
         self,
         document: Document,

@@ -211,11 +211,26 @@ def after_action(state: RunState, fact: ActionDone) -> RunState:
     """An action is done: go on, or fail with the task that failed."""
     if fact.action != state.action:
         return state
-    done = replace(state, action="")
+    done = replace(_moved(state, fact), action="")
     if not fact.ok:
         kind = fact.action.partition("-")[0].capitalize()
         return fail(done, "HandlerFailed", f"{kind} actions failed", fact.at, fact.message)
     return advance(done, fact.at) if state.phase is Phase.RUNNING else complete(done, fact.at)
+
+
+def _moved(state: RunState, fact: ActionDone) -> RunState:
+    """What an action did to the split, said where it moved."""
+    if not fact.observed or fact.observed == state.observed:
+        return state
+    told = state.saying(
+        "weight-change",
+        cause="action",
+        action=fact.action,
+        before=state.observed,
+        observed=fact.observed,
+        objects=list(fact.objects),
+    )
+    return replace(told, observed=fact.observed)
 
 
 def delete(state: RunState, fact: Deleted) -> RunState:

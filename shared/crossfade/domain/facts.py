@@ -34,6 +34,9 @@ class ActionDone(Fact):
     action: str
     ok: bool
     message: str = ""
+    observed: dict[str, int] = field(default_factory=dict)
+    """The split as it stands after the action; empty where it cannot be told."""
+    objects: tuple[dict[str, str], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

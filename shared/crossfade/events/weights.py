@@ -8,7 +8,7 @@ from pydantic import Field
 
 from crossfade.events.event import Body, Event
 
-Cause = Literal["found", "assessment", "rollback", "promotion"]
+Cause = Literal["found", "assessment", "rollback", "promotion", "action"]
 
 
 class ChangedObject(Body):
@@ -21,7 +21,10 @@ class ChangedObject(Body):
 
 
 class WeightChange(Event):
-    """A split, before and as read back after the write. Iteration 0 is the split as found."""
+    """A split, before and as read back after the write. Iteration 0 is the split as found.
+
+    With cause `action` nobody here wrote: an action of the experiment's own moved the traffic.
+    """
 
     kind: ClassVar[str] = "weight-change"
 
@@ -31,8 +34,12 @@ class WeightChange(Event):
     observed: dict[str, int]
     objects: tuple[ChangedObject, ...] = ()
     latency_seconds: float = Field(default=0.0, ge=0)
+    action: str | None = None
+    """The action that moved it, where one did: `finish`, `rollback`, `loop-<n>`."""
 
     @property
     def what(self) -> str:
         """The cause, where it is not the iteration's own assessment."""
-        return "" if self.cause in ("found", "assessment") else self.cause
+        if self.cause in ("found", "assessment"):
+            return ""
+        return f"{self.cause}/{self.action}" if self.action else self.cause

@@ -274,7 +274,8 @@ def _(event: WeightChange, known: Known, at: datetime) -> dict[str, Any]:
     return {
         "before": event.before or known.observed,
         "observed": event.observed,
-        "asked": event.asked or known.asked,
+        # What an action of the experiment's own did, it was told to do.
+        "asked": event.observed if event.cause == "action" else event.asked or known.asked,
         "versions": known.versions or tuple(event.observed),
         "troubles": _undisputed(event, known),
     }

@@ -105,7 +105,8 @@ def _weights(event: WeightChange, known: Known) -> Telling | None:
     if event.cause == "assessment":
         return Telling("weights", Urgency.PROGRESS, iteration(known))
     word = "all traffic moved back" if event.cause == "rollback" else "traffic moved"
-    return Telling("weights", Urgency.PROGRESS, f"{word}: {split(event.observed)}")
+    by = f" by the {event.action} action" if event.action else ""
+    return Telling("weights", Urgency.PROGRESS, f"{word}{by}: {split(event.observed)}")
 
 
 def _incident(event: Incident) -> Telling:
