@@ -17,6 +17,7 @@ from crossfade.runtime.service import Command, delivery
 from crossfade_actuator.admission import Admission, find_run, named, own_uid, uid_of, with_uid
 from crossfade_actuator.doors import Doors
 from crossfade_actuator.ledger import Ledger
+from crossfade_actuator.repeating import request_of
 from crossfade_actuator.revising import Revising
 from crossfade_actuator.verbs import FACTS, check
 
@@ -57,17 +58,20 @@ class Commanded:
         return [state.uid]
 
     async def _start(self, command: Command) -> list[str]:
-        body, (experiment, _) = command.body, split_body(orjson.loads(command.body))
+        body, whole = command.body, orjson.loads(command.body)
+        experiment, _ = split_body(whole)
+        request = command.id
         try:
+            request = request_of(whole) or request
             if self.admission.catalog is not None and not own_uid(experiment):
                 document = await self.admission.examine(body)
-                if await self.admission.open_run(document) is not None:
+                if await self.doors.known(document, body, request) is not None:
                     return []
-                uid, made = await self.doors.identity(document, body)
+                uid, made = await self.doors.identity(document, body, request)
                 body, experiment = with_uid(body, uid, made), made or experiment
-            return await self._begin(body, uid_of(experiment, command.id))
+            return await self._begin(body, uid_of(experiment, request))
         except Malformed as error:
-            uid = uid_of(experiment, command.id)
+            uid = uid_of(experiment, request)
             return [(await self._refused(experiment, uid, error)).uid]
 
     async def _begin(self, body: bytes, uid: str) -> list[str]:

@@ -11,6 +11,7 @@ from typing import Any, Protocol
 
 import orjson
 
+from crossfade.domain.runs import RunState
 from crossfade.errors import Conflict, FieldError, Malformed, NotFound
 from crossfade.resources import Document, split_body
 from crossfade.runtime.clock import Clock
@@ -24,6 +25,7 @@ from crossfade_actuator.admission import (
     with_uid,
 )
 from crossfade_actuator.ledger import Ledger
+from crossfade_actuator.repeating import carrying, made_for, request_of
 from crossfade_actuator.verbs import check
 
 
@@ -48,10 +50,11 @@ class Doors:
         """Validate, make the resource where there is a cluster, queue, and answer with the uid."""
         document = await self.admission.examine(body)
         warnings = list(document.warnings)
-        running = await self.admission.open_run(document)
-        if running is not None:
-            return {"accepted": True, "uid": running.uid, "errors": [], "warnings": warnings}
-        uid, resource = await self.identity(document, body)
+        request = request_of(orjson.loads(body))
+        known = await self.known(document, body, request)
+        if known is not None:
+            return {"accepted": True, "uid": known.uid, "errors": [], "warnings": warnings}
+        uid, resource = await self.identity(document, body, request)
         await self.queue.command("start-experiment", with_uid(body, uid, resource), uid)
         return {"accepted": True, "uid": uid, "errors": [], "warnings": warnings}
 
@@ -64,18 +67,49 @@ class Doors:
         await self.queue.command(verb, asked, f"{state.uid}/{state.epoch}/{verb}")
         return {"accepted": True, "uid": state.uid, "errors": []}
 
+    async def known(self, document: Document, body: bytes, request: str) -> RunState | None:
+        """The run that this very request began, ended or not; else the open one of this name.
+
+        Raises Malformed where either was asked for other things.
+        """
+        uid = await self._repeated(document, body, request)
+        try:
+            state = await self.ledger.load(uid) if uid else None
+        except NotFound:
+            state = None
+        if state is None:
+            return await self.admission.open_run(document)
+        if state.revision:  # one that was refused has no document
+            first = await self.admission.runs.document(uid, 1)
+            if first.experiment.spec != document.experiment.spec:
+                told = f"was given before, with another document that runs or ran as {uid}"
+                raise Malformed([FieldError("requestId", told)])
+        return state
+
+    async def _repeated(self, document: Document, body: bytes, request: str) -> str:
+        """The uid that this request has or would have; empty where it has none yet."""
+        catalog = self.admission.catalog
+        experiment, _ = split_body(orjson.loads(body))
+        if not request or own_uid(experiment):
+            return ""
+        if catalog is None:
+            return uid_of(experiment, request)
+        found = await catalog.get_experiment(document.namespace, document.name)
+        return own_uid(found) if found is not None and made_for(found, request) else ""
+
     async def identity(
-        self, document: Document, body: bytes
+        self, document: Document, body: bytes, request: str
     ) -> tuple[str, Mapping[str, Any] | None]:
         """The uid of a start, and the resource where one was made for it."""
         catalog = self.admission.catalog
         experiment, _ = split_body(orjson.loads(body))
         if catalog is None or own_uid(experiment):
-            return uid_of(experiment, self.clock().isoformat()), None
+            return uid_of(experiment, request or self.clock().isoformat()), None
+        wanted = carrying(experiment, request)
         try:
-            made = await catalog.create_experiment(experiment)
+            made = await catalog.create_experiment(wanted)
         except Conflict:
-            made = await _again(self.ledger, catalog, document, experiment)
+            made = await _again(self.ledger, catalog, document, wanted)
         return str(made["metadata"]["uid"]), made
 
 

@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 Via = Literal["request", "event", "kubectl"]
 SETTLED = frozenset({"Running", "Finishing", "Completed"})
 KUBECTL_SECONDS = 60.0
+AGAIN = 2
+"""How often a start is asked for again whose answer was lost."""
 
 
 def start(
@@ -110,12 +112,24 @@ async def _start(
 
 
 async def _ask(talk: Talk, body: Mapping[str, Any]) -> str:
-    answer = await talk.commander.request("start-experiment", body)
+    answer = await _answered(talk, {**body, "requestId": uuid.uuid4().hex})
     if not answer.get("accepted"):
         raise refused(answer)
     warn(answer.get("warnings") or ())
     typer.echo(f"accepted: {answer['uid']}")
     return str(answer["uid"])
+
+
+async def _answered(talk: Talk, body: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The answer; a lost one is asked for again, under an id that keeps it one start."""
+    from crossfade.runtime.commanding import Unanswered
+
+    for _ in range(AGAIN):
+        try:
+            return await talk.commander.request("start-experiment", body)
+        except Unanswered as error:
+            typer.echo(f"{error}; asking again", err=True)
+    return await talk.commander.request("start-experiment", body)
 
 
 def warn(warnings: Sequence[str]) -> None:

@@ -3,10 +3,12 @@
 import asyncio
 from contextlib import AsyncExitStack
 
+import orjson
 import pytest
 import yaml
 from cli_builders import drafted
 
+from crossfade.runtime import commanding
 from crossfade_cli.run import a_bus
 
 
@@ -42,6 +44,30 @@ async def test_a_run_from_start_to_its_asserted_end(crossfade, services):
     assert "mean-latency: distribution is missing; say what kind of number it is" in shown
     described = await crossfade("describe", "iris", "--layout", "iter8")
     assert "Winning version: two" in described.stdout
+
+
+async def test_a_start_whose_answer_is_lost_is_asked_again_as_the_same_request(
+    crossfade, talk, monkeypatch
+):
+    monkeypatch.setattr(commanding, "ANSWER_SECONDS", 0.5)
+    client, heard = talk.connection.client, []
+
+    async def answer(message):
+        heard.append(orjson.loads(message.data)["requestId"])
+        if len(heard) > 1:
+            await message.respond(b'{"accepted": true, "uid": "u-1"}')
+
+    await client.subscribe("crossfade.request.start-experiment", cb=answer)
+    await client.flush()
+    started = await crossfade("start", "--no-wait", "-f", "-", stdin=draft())
+
+    assert (started.exit_code, started.stdout) == (0, "accepted: u-1\n"), started.output
+    assert "no answer" in started.stderr
+    assert len(heard) == 2
+    assert len(set(heard)) == 1
+
+    await crossfade("start", "--no-wait", "-f", "-", stdin=draft())
+    assert len(set(heard)) == 2, "a start of its own is a request of its own"
 
 
 async def test_every_mistake_of_a_start_is_a_line_with_its_field(crossfade, services):

@@ -16,6 +16,10 @@ from crossfade.runtime.connecting import TRANSIENT, Connection
 ANSWER_SECONDS = 10.0
 
 
+class Unanswered(Unreachable):
+    """No answer came: what was asked for may have been done all the same."""
+
+
 @dataclass(frozen=True, slots=True)
 class NatsCommander:
     """Requests over the broker."""
@@ -23,7 +27,10 @@ class NatsCommander:
     connection: Connection
 
     async def request(self, verb: str, body: Mapping[str, Any]) -> Mapping[str, Any]:
-        """The answer of `crossfade.request.<verb>`. Raises Unreachable where nobody answers."""
+        """The answer of `crossfade.request.<verb>`.
+
+        Raises Unreachable where nobody listens, Unanswered where an answer did not come in time.
+        """
         subject = subjects.request_subject(verb)
         try:
             client = self.connection.client
@@ -35,6 +42,6 @@ class NatsCommander:
                 f"nobody answers {subject}: is the service behind it running?"
             ) from error
         except TRANSIENT as error:
-            raise Unreachable(f"{subject}: no answer: {error!r}") from error
+            raise Unanswered(f"{subject}: no answer: {error!r}") from error
         answer: Mapping[str, Any] = orjson.loads(reply.data)
         return answer
