@@ -191,7 +191,12 @@ async def test_an_edit_that_the_watch_saw_first_is_not_kept_twice():
             lambda s: s.patch(
                 versionInfo={"baseline": {"name": "b"}, "candidates": [{"name": "b"}]}
             ),
-            ("InvalidExperiment", "Version names are not unique"),
+            (
+                "InvalidExperiment",
+                "Version names are not unique; spec.versionInfo.candidates[0].weightObjRef: is "
+                "missing, and so is spec.versionInfo.baseline's; right would be at most one "
+                "version without",
+            ),
         ),
         (
             lambda s: s.patch(

@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from crossfade.errors import Malformed
+from crossfade.errors import FieldError, Malformed
 from crossfade.resources import (
     LARGEST_START,
     Metric,
@@ -429,8 +429,19 @@ def test_a_broken_metric_of_the_cluster_has_upstreams_reason(experiment, metrics
     assert list(errors) == ["metric iter8-seldon/error-count: spec.type"]
     assert condition_of(list(errors.values())) == (
         "MetricsUnreadable",
-        "Unable to load metric iter8-seldon/error-count",
+        "Unable to load metric iter8-seldon/error-count: spec.type: found 'counter'; "
+        "right would be one of 'Counter' or 'Gauge'",
     )
+
+
+def test_a_condition_tells_the_first_mistake_and_a_few_more_and_counts_the_rest():
+    many = [FieldError(f"spec.a{i}", "is missing; it has to be given") for i in range(9)]
+    _, message = condition_of(many)
+
+    assert message.startswith("spec.a0: is missing; it has to be given; spec.a1: ")
+    assert "spec.a4: " in message
+    assert message.endswith("; and 4 more mistakes")
+    assert condition_of(many[:1])[1] == str(many[0])
 
 
 def test_built_in_metrics_are_known_without_a_cluster(body):

@@ -51,10 +51,11 @@ async def a_start_action_that_leaves_no_versions_fails_the_run_in_upstreams_word
 @story
 async def a_start_action_that_brings_a_wrong_experiment_fails_the_run(world):
     twice = {"baseline": {"name": "v1"}, "candidates": [{"name": "v1"}]}
-    assert await started_by(world, "twice", patching(versionInfo=twice)) == (
-        "InvalidExperiment",
-        "Version names are not unique",
-    )
+    reason, message = await started_by(world, "twice", patching(versionInfo=twice))
+
+    assert reason == "InvalidExperiment"
+    # Upstream's words for the first mistake; the next by its field.
+    assert message.startswith("Version names are not unique; spec.versionInfo.candidates[0].")
 
 
 @story

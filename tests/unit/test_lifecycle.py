@@ -168,6 +168,15 @@ def test_a_trial_reading_that_cannot_work_ends_the_run_with_the_field():
     assert conditions(state)["Failed"] == (True, "MetricsUnreadable", "m of c: refused")
 
 
+def test_many_readings_that_cannot_work_are_a_few_and_a_number():
+    faults = tuple(f"m{i} of c: refused" for i in range(24))
+    state = step(step(a_run(), facts.Acquired(1.0)), facts.TrialRead(2.0, faults))
+
+    assert conditions(state)["Failed"][2] == (
+        "m0 of c: refused; m1 of c: refused; m2 of c: refused; and 21 more readings"
+    )
+
+
 def test_unreadable_weights_end_the_run():
     state = step(step(a_run(), facts.Acquired(1.0)), facts.TrialRead(2.0))
     state = step(state, facts.WeightsRead(3.0, fault="traffic is not found"))

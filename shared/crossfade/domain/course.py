@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 from crossfade.domain.facts import (
@@ -82,8 +83,14 @@ def after_admitting(state: RunState, fact: Readmitted) -> RunState:
 def after_trial(state: RunState, fact: TrialRead) -> RunState:
     """The metrics can be read: look at the weights, or fail with metric and version."""
     if fact.faults:
-        return fail(state, "MetricsUnreadable", "; ".join(fact.faults), fact.at)
+        return fail(state, "MetricsUnreadable", _few(fact.faults), fact.at)
     return due(replace(state, phase=Phase.WEIGHING), fact.at)
+
+
+def _few(faults: Sequence[str]) -> str:
+    """The first faults, and how many more there are: one back-end that is down is every reading."""
+    rest = len(faults) - FEW
+    return "; ".join([*faults[:FEW], *([f"and {rest} more readings"] if rest > 0 else [])])
 
 
 def after_weighing(state: RunState, fact: WeightsRead) -> RunState:
@@ -254,6 +261,7 @@ def overdue(state: RunState, fact: Overdue) -> RunState:
     return fail(state, reason, message, fact.at)
 
 
+FEW = 3
 STALE = "stale-data"
 UNREADABLE = "Specification of version weightObjectRef invalid: "
 ROLLBACK = "rollback-on-failure"

@@ -16,6 +16,8 @@ METRIC_UNAVAILABLE = "MetricUnavailable"
 METRICS_UNREADABLE = "MetricsUnreadable"
 
 _LONGEST = 60
+_FURTHER = 4
+"""Mistakes that a condition tells after the first, which upstream tells alone."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,12 +35,14 @@ def reason_of(error: FieldError) -> str:
 
 
 def condition_of(errors: Sequence[FieldError]) -> tuple[str, str]:
-    """Reason and message of the Failed condition for these mistakes: the first one's."""
+    """Reason and message of the Failed condition: the first mistake's, and a few more by field."""
     if not errors:
         return INVALID_EXPERIMENT, ""
-    first = errors[0]
+    first, others = errors[0], errors[1:]
     worded = first.condition if isinstance(first, Refusal) else ""
-    return reason_of(first), worded or str(first)
+    rest = len(others) - _FURTHER
+    more = [*map(str, others[:_FURTHER]), *([f"and {rest} more mistakes"] if rest > 0 else [])]
+    return reason_of(first), "; ".join([worded or str(first), *more])
 
 
 def path(where: Iterable[str | int]) -> str:

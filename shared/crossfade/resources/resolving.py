@@ -123,9 +123,9 @@ def _looked_up(errors: list[FieldError], key: str, found: Found) -> Metric | Non
     try:
         return placed(_sound(found[key]), namespace)
     except Malformed as malformed:
-        condition = f"Unable to load metric {key}"
         for error in malformed.errors:
             field = _below(f"metric {key}: ", error).field
+            condition = f"Unable to load {field}: {error.message}"
             errors.append(Refusal(field, error.message, METRICS_UNREADABLE, condition))
         return placed(Metric.model_validate({"metadata": {"name": name}}), namespace)
 
