@@ -17,7 +17,7 @@ from crossfade.telling import (
     why,
 )
 from crossfade.telling.known import Why
-from crossfade.telling.numbers import duration, number
+from crossfade.telling.numbers import duration, number, quantity
 
 AT = datetime(2026, 1, 1, tzinfo=UTC)
 
@@ -114,6 +114,8 @@ def test_an_iteration_is_one_sentence(changes, sentence):
         ({}, "new is ahead"),
         ({"winner": "old"}, "old is ahead"),
         ({"winner": None}, "Nobody is ahead yet"),
+        ({"winner": None, "versions": ("new",)}, "All limits held so far"),
+        ({"winner": None, "versions": ("new",), "objectives": ()}, "Running"),
         ({"verdict": "no-data"}, "No data to judge by"),
         ({"reason": "Paused", "message": "Paused by Ada"}, "Paused by Ada"),
         ({"reason": "ApprovalNeeded", "message": "promotion needs approval"},
@@ -288,6 +290,24 @@ def test_a_split_in_force_as_asked_ends_a_fight_over_it_and_no_other_trouble():
 )
 def test_numbers_are_as_short_as_they_can_be(value, text):
     assert number(value) == text
+
+
+@pytest.mark.parametrize(
+    ("value", "written", "text"),
+    [
+        (0.0000238, "milliseconds", "23.8 ns"),
+        (0.00475, "milliseconds", "4.75 µs"),
+        (0.25, "milliseconds", "0.25 ms"),
+        (5200.0, "ms", "5200 ms"),
+        (0.0, "seconds", "0 s"),
+        (1e-15, "seconds", "1e-06 ns"),
+        (0.0016, "requests", "0.0016 requests"),
+        (0.0016, None, "0.0016"),
+        (None, "seconds", "–"),
+    ],
+)
+def test_a_time_far_below_its_unit_is_said_in_a_smaller_one(value, written, text):
+    assert quantity(value, written) == text
 
 
 @pytest.mark.parametrize(

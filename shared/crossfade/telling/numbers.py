@@ -12,6 +12,17 @@ def number(value: float | None) -> str:
     return f"{value:,.0f}" if abs(value) >= 1e4 else f"{value:.4g}"
 
 
+def quantity(value: float | None, written: str | None) -> str:
+    """A number with its unit; a time far below its unit in a smaller one: `23.8 ns`."""
+    if value is None:
+        return number(None)
+    suffix = unit(written).strip()
+    tiny = 0 < abs(value) < SMALL
+    while tiny and suffix in _SMALLER and abs(value) < 1:
+        value, suffix = value * 1000, _SMALLER[suffix]
+    return f"{number(value)} {suffix}".rstrip()
+
+
 def short(metric: str) -> str:
     """A metric's name without its namespace."""
     return metric.rpartition("/")[2]
@@ -29,7 +40,10 @@ def unit(written: str | None) -> str:
     return f" {_UNITS.get(written.lower(), written)}"
 
 
-_UNITS = {"milliseconds": "ms", "seconds": "s", "percent": "%"}
+SMALL = 0.01
+"""Of a unit of time: below it, people read a smaller unit more easily."""
+_UNITS = {"microseconds": "µs", "milliseconds": "ms", "seconds": "s", "percent": "%"}
+_SMALLER = {"s": "ms", "ms": "µs", "µs": "ns"}
 
 
 def split(weights: dict[str, int]) -> str:

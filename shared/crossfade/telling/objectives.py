@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from crossfade.telling.known import Known, Limit
-from crossfade.telling.numbers import duration, number, short, spoken, unit
+from crossfade.telling.numbers import duration, number, quantity, short, spoken, unit
 
 Standing = Literal["proved", "held", "not-yet", "missed", "unknown"]
 
@@ -71,7 +71,7 @@ class ObjectiveState:
         what = f"{spoken(self.metric)} of {self.version}"
         if self.standing == "unknown":
             return f"{what} is not known ({self.detail or 'no reading yet'})"
-        at = f"{what} is {number(self.value)}{self.unit}"
+        at = f"{what} is {quantity(self.value, self.unit.strip())}"
         if self.standing == "missed":
             return f"{at}, its limit {self.limit}"
         if self.standing == "not-yet" and self.need:

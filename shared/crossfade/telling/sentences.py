@@ -52,6 +52,8 @@ def _running(known: Known) -> str:
         return "no data to judge by"
     if not known.verdict:
         return "running; no look has been taken yet"
+    if not known.candidates:
+        return _alone(known)
     if known.winner and known.winner == known.baseline:
         return f"{known.baseline} is ahead"
     if known.winner:
@@ -63,6 +65,12 @@ def _running(known: Known) -> str:
     if leading:
         return f"{leading} is ahead, not yet proved"
     return "nobody is ahead yet"
+
+
+def _alone(known: Known) -> str:
+    """Where a version stands that nobody competes with: within its limits or not."""
+    said = limits(known)
+    return f"{said} so far" if said.startswith("all limits") else said or "running"
 
 
 def iteration(known: Known) -> str:

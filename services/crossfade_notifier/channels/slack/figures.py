@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 
 from crossfade.telling import Known
-from crossfade.telling.numbers import duration, number, spoken, unit
+from crossfade.telling.numbers import duration, number, quantity, spoken, unit
 from crossfade.telling.objectives import ObjectiveState, chances
 from crossfade.telling.sentences import NEEDS_APPROVAL, PAUSED
 
@@ -125,5 +125,6 @@ def _standing(state: ObjectiveState, worst: str) -> str:
         return (
             f"{own}{escape(state.version)} not known ({escape(state.detail or 'not read yet')})"
         )
-    need = f" ({state.have or 0:,.0f} of {state.need:,.0f} requests)" if state.need else ""
-    return f"{own}{escape(state.version)} {number(state.value)}{state.unit}{need}"
+    need = f" ({state.progress})" if state.progress and not state.enough else ""
+    value = escape(quantity(state.value, state.unit.strip()))
+    return f"{own}{escape(state.version)} {value}{need}"
