@@ -1,15 +1,24 @@
-"""Who may act: whoever signed in has a cookie, and a session's own word guards its posts."""
+"""Who is signed in: people by a sealed cookie, tools by a bearer token; posts carry a word too.
+
+The cookie holds the session itself, encrypted and authenticated by libsodium's secretbox, so that
+restarts and other replicas know it. Nothing is kept but the ids of sessions that were ended early.
+"""
 
 from __future__ import annotations
 
+import base64
+import hashlib
 import hmac
 import secrets
 import time
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 
+import orjson
 from aiohttp import web
+from nacl.exceptions import CryptoError
+from nacl.secret import SecretBox
 from pydantic import SecretStr
 
 COOKIE = "crossfade_session"
@@ -18,27 +27,37 @@ LASTS_SECONDS = 12 * 3600
 MOST = 1000
 TRIES = 10
 TRIES_SECONDS = 60.0
+SALT = b"crossfade console sessions 1"
 
 
 @dataclass(frozen=True, slots=True)
 class Session:
-    """Somebody who signed in; `csrf` must come with every post."""
+    """Somebody who signed in; `csrf` must come with every post. `until` in seconds since 1970."""
 
     who: str
     csrf: str
     until: float
+    id: str
 
 
 @dataclass(slots=True)
 class Sessions:
-    """All that are signed in; forgotten at a restart."""
+    """Opens sessions and knows them again; without a `key` they end with this process."""
 
     token: SecretStr | None
     provider: bool = False
     """Whether people may also come from an OIDC provider."""
+    key: SecretStr | None = None
+    """What their cookies are sealed with: any secret that the replicas share."""
     clock: Callable[[], float] = time.time
-    _open: dict[str, Session] = field(default_factory=dict, init=False)
+    _box: SecretBox = field(init=False)
+    _ended: dict[str, float] = field(default_factory=dict, init=False)
     _wrong: deque[float] = field(default_factory=deque, init=False)
+
+    def __post_init__(self) -> None:
+        given = self.key.get_secret_value().encode() if self.key else secrets.token_bytes(32)
+        # Slow on purpose: a cookie must not serve to guess a short token.
+        self._box = SecretBox(hashlib.scrypt(given, salt=SALT, n=2**14, r=8, p=1, dklen=32))
 
     @property
     def possible(self) -> bool:
@@ -54,20 +73,30 @@ class Sessions:
 
     def open(self, who: str) -> str:
         """The cookie of a new session for somebody who proved to be allowed."""
-        self._tidy()
-        cookie = secrets.token_urlsafe(32)
         until = self.clock() + LASTS_SECONDS
-        self._open[cookie] = Session(who or "console", secrets.token_urlsafe(16), until)
-        return cookie
+        made = Session(
+            who or "console", secrets.token_urlsafe(16), until, secrets.token_urlsafe(9)
+        )
+        sealed = self._box.encrypt(orjson.dumps(asdict(made)))
+        return base64.urlsafe_b64encode(sealed).decode()
 
     def sign_out(self, request: web.Request) -> None:
-        """End the session of a request."""
-        self._open.pop(request.cookies.get(COOKIE, ""), None)
+        """End the session of a request, for whoever else may hold its cookie too."""
+        session = self.of(request)
+        if session is not None:
+            now = self.clock()
+            kept = [(i, until) for i, until in self._ended.items() if until > now]
+            self._ended = dict([*kept, (session.id, session.until)][-MOST:])
 
     def of(self, request: web.Request) -> Session | None:
         """The session of a request's cookie."""
-        session = self._open.get(request.cookies.get(COOKIE, ""))
-        return session if session and session.until > self.clock() else None
+        try:
+            sealed = base64.urlsafe_b64decode(request.cookies.get(COOKIE, ""))
+            session = Session(**orjson.loads(self._box.decrypt(sealed)))
+        except (CryptoError, ValueError, TypeError):  # absent, forged, or of another key
+            return None
+        fresh = session.until > self.clock() and session.id not in self._ended
+        return session if fresh else None
 
     def may_act(self, request: web.Request) -> str:
         """Who asks for an action, by cookie and its word or by bearer token; empty for nobody."""
@@ -92,11 +121,6 @@ class Sessions:
             return False
         known = self.token.get_secret_value().encode()
         return bool(known) and hmac.compare_digest(known, token.encode())
-
-    def _tidy(self) -> None:
-        now = self.clock()
-        kept = [(k, s) for k, s in self._open.items() if s.until > now]
-        self._open = dict(kept[-MOST + 1 :])
 
 
 def _same_origin(request: web.Request) -> bool:

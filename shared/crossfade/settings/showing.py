@@ -19,6 +19,9 @@ class ConsoleSettings(Section):
     """The port; 0 takes a free one, and says which."""
     token: SecretStr | None = None
     """Whoever presents it may act; without a token or an OIDC issuer the console is read-only."""
+    session_key: SecretStr | None = None
+    """What the cookies of those who signed in are sealed with; absent means `token`, else
+    `oidc_client_secret`, and without any of them a restart signs everybody out."""
     url: str | None = None
     """The console's address as people reach it; an OIDC provider sends them back to
     `<url>/sign-in/callback`. Absent means the address of the request."""
@@ -44,6 +47,11 @@ class ConsoleSettings(Section):
     """How long `/metrics` keeps a run's series after its end."""
     grafana_url: str | None = None
     """Grafana's address as people reach it, for links."""
+
+    @property
+    def sealed_with(self) -> SecretStr | None:
+        """The secret that cookies are sealed with; None for one that lasts as long as a process."""
+        return self.session_key or self.token or self.oidc_client_secret
 
     @model_validator(mode="after")
     def _oidc_is_whole(self) -> Self:
