@@ -13,10 +13,12 @@ from aiohttp import web
 
 from crossfade.errors import Unreachable
 from crossfade.runtime.clock import Clock
-from crossfade.runtime.service import Commander, EventLog
+from crossfade.runtime.service import Commander, EventLog, Logged
 from crossfade_console import openapi, streams
 from crossfade_console.answers import answer, asked, find, look, refusal
+from crossfade_console.assets import compressed
 from crossfade_console.projection import Projection, Run
+from crossfade_console.schemas import ACTIONS
 from crossfade_console.sessions import Sessions
 from crossfade_console.views import detail, joined, row
 
@@ -54,17 +56,21 @@ class Api:
         rows = (row(run) for run in self.projection.latest())
         wanted = {k: request.query[k] for k in ("phase", "namespace") if k in request.query}
         found = [r for r in rows if all(r[k] == v for k, v in wanted.items())]
-        return answer({"experiments": found, "version": self.projection.version})
+        return compressed(answer({"experiments": found, "cursor": self.projection.cursor}))
 
     async def rows(self, request: web.Request) -> web.StreamResponse:
-        """The list, live."""
+        """The list, live; who names where they stand misses nothing, over a restart too."""
+        stood = request.headers.get("Last-Event-ID") or request.query.get("after")
+        cursor = stood or self.projection.cursor
         response = await streams.stream(request)
-        return await _until_left(response, streams.follow_list(response, self.projection))
+        following = streams.follow_list(response, self.projection, cursor)
+        return await _until_left(response, following)
 
     async def experiment(self, request: web.Request) -> web.Response:
         """One run whole."""
         run = find(self.projection, request)
-        return web.Response(body=whole(run, self.clock), content_type="application/json")
+        body = whole(run, self.clock)
+        return compressed(web.Response(body=body, content_type="application/json"))
 
     async def follow(self, request: web.Request) -> web.StreamResponse:
         """One run, live."""
@@ -77,26 +83,18 @@ class Api:
 
     async def events(self, request: web.Request) -> web.StreamResponse:
         """The log of an experiment as it is kept, one event a line."""
-        run = find(self.projection, request)
-        wanted = request.query.get("id", "")
-        kind = "application/json" if wanted else "application/x-ndjson"
-        response = web.StreamResponse(headers={"Content-Type": kind})
+        known = find(self.projection, request).known
+        logs = self.log.follow(namespace=known.namespace, name=known.name, live=False)
+        wanted = request.query.get("id")
+        if wanted is not None:
+            async for logged in logs:
+                if logged.event.id == wanted:
+                    return answer(_said(logged))
+            raise refusal(web.HTTPNotFound, "the log keeps no such event (any more)", "id")
+        response = web.StreamResponse(headers={"Content-Type": "application/x-ndjson"})
         await response.prepare(request)
-        known = run.known
-        async for logged in self.log.follow(
-            namespace=known.namespace, name=known.name, live=False
-        ):
-            if wanted in ("", logged.event.id):
-                said = {
-                    "id": logged.event.id,
-                    "type": logged.event.type,
-                    "time": logged.at.isoformat(),
-                    "sequence": logged.sequence,
-                    "data": logged.event.to_json(),
-                }
-                await response.write(orjson.dumps(said) + b"\n")
-            if wanted and wanted == logged.event.id:
-                break
+        async for logged in logs:
+            await response.write(orjson.dumps(_said(logged)) + b"\n")
         return response
 
     async def act(self, request: web.Request) -> web.Response:
@@ -122,6 +120,16 @@ class Api:
         return answer(openapi.document("1"))
 
 
+def _said(logged: Logged) -> dict[str, Any]:
+    return {
+        "id": logged.event.id,
+        "type": logged.event.type,
+        "time": logged.at.isoformat(),
+        "sequence": logged.sequence,
+        "data": logged.event.to_json(),
+    }
+
+
 def whole(run: Run, clock: Clock) -> bytes:
     """A run with its history and log, as JSON."""
     view = orjson.dumps(detail(run, clock()))
@@ -130,8 +138,8 @@ def whole(run: Run, clock: Clock) -> bytes:
 
 def _verb(asked: Mapping[str, Any]) -> str:
     verb = asked.get("verb")
-    if verb not in openapi.ACTIONS:
-        told = f"found {verb!r}, expected one of {', '.join(openapi.ACTIONS)}"
+    if verb not in ACTIONS:
+        told = f"found {verb!r}, expected one of {', '.join(ACTIONS)}"
         raise refusal(web.HTTPUnprocessableEntity, told, "verb")
     if asked.get("confirm") is not True:
         told = "an action has to be confirmed: expected true"

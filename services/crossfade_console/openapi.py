@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from crossfade.events.subjects import VERBS
+from crossfade_console.schemas import CHANGES, SCHEMAS
 
-ACTIONS = tuple(verb for verb in VERBS if verb != "start-experiment")
-
+_ERROR = {"$ref": "#/components/schemas/Error"}
 _NAMED = [
     {"name": name, "in": "path", "required": True, "schema": {"type": "string"}}
     for name in ("namespace", "name")
@@ -32,10 +31,10 @@ def document(version: str) -> dict[str, Any]:
         },
         "paths": {
             "/api/experiments": {"get": _list()},
-            "/api/events": {"get": _stream("Rows that changed, as server-sent events `rows`.")},
+            "/api/events": {"get": _rows()},
             "/api/experiments/{namespace}/{name}": {"get": _one(), "parameters": _NAMED},
             "/api/experiments/{namespace}/{name}/events": {
-                "get": _stream("The run's view at every change, as server-sent events `run`."),
+                "get": _follow(),
                 "parameters": [*_NAMED, _UID],
             },
             "/api/experiments/{namespace}/{name}/log": {"get": _log(), "parameters": _NAMED},
@@ -43,8 +42,12 @@ def document(version: str) -> dict[str, Any]:
                 "get": _document(),
                 "parameters": [*_NAMED, _UID],
             },
+            "/api/experiments/{namespace}/{name}/warnings": {
+                "get": _warnings(),
+                "parameters": [*_NAMED, _UID],
+            },
             "/api/experiments/{namespace}/{name}/replay": {
-                "get": _replay(parameters=_CHANGES),
+                "get": _replay(parameters=CHANGES),
                 "post": _replay(requestBody=_takes("Replay")),
                 "parameters": [*_NAMED, _UID],
             },
@@ -54,7 +57,7 @@ def document(version: str) -> dict[str, Any]:
             },
         },
         "components": {
-            "schemas": _SCHEMAS,
+            "schemas": SCHEMAS,
             "securitySchemes": {"token": {"type": "http", "scheme": "bearer"}},
         },
     }
@@ -66,7 +69,9 @@ def _json(schema: dict[str, Any], told: str) -> dict[str, Any]:
 
 def _list() -> dict[str, Any]:
     rows = {"type": "array", "items": {"$ref": "#/components/schemas/Row"}}
-    body = {"type": "object", "required": ["experiments"], "properties": {"experiments": rows}}
+    cursor = {"type": "string", "description": "For `after` of `/api/events`."}
+    parts = {"experiments": rows, "cursor": cursor}
+    body = {"type": "object", "required": list(parts), "properties": parts}
     filters = [
         {"name": "phase", "in": "query", "schema": {"type": "string"}},
         {"name": "namespace", "in": "query", "schema": {"type": "string"}},
@@ -84,7 +89,7 @@ def _one() -> dict[str, Any]:
         "parameters": [_UID],
         "responses": {
             "200": _json({"$ref": "#/components/schemas/Whole"}, "The run."),
-            "404": _json({"$ref": "#/components/schemas/Error"}, "No such experiment."),
+            "404": _json(_ERROR, "No such experiment."),
         },
     }
 
@@ -102,8 +107,12 @@ def _log() -> dict[str, Any]:
         "responses": {
             "200": {
                 "description": "The events in the log's order.",
-                "content": {"application/x-ndjson": {"schema": {"type": "string"}}},
-            }
+                "content": {
+                    "application/x-ndjson": {"schema": {"type": "string"}},
+                    "application/json": {"schema": {"type": "object"}},
+                },
+            },
+            "404": _json(_ERROR, "No such experiment, or no such event."),
         },
     }
 
@@ -119,14 +128,46 @@ def _document() -> dict[str, Any]:
         "parameters": [form],
         "responses": {
             "200": told,
-            "404": _json({"$ref": "#/components/schemas/Error"}, "Not in the log (yet)."),
+            "404": _json(_ERROR, "Not in the log (yet)."),
+            "422": _json(_ERROR, "Neither form."),
+            "503": _json(_ERROR, "The log was not read in time."),
         },
     }
+
+
+def _warnings() -> dict[str, Any]:
+    found = {"type": "array", "items": {"$ref": "#/components/schemas/Warning"}}
+    body = {"type": "object", "required": ["warnings"], "properties": {"warnings": found}}
+    return {
+        "summary": "What lint says of the document that the run is judged by",
+        "responses": {
+            "200": _json(body, "The worst first."),
+            "404": _json(_ERROR, "Not in the log (yet)."),
+            "503": _json(_ERROR, "The log was not read in time."),
+        },
+    }
+
+
+def _rows() -> dict[str, Any]:
+    after = {
+        "name": "after",
+        "in": "query",
+        "description": "A `cursor` of the list; a Last-Event-ID goes before. Absent: from now on.",
+        "schema": {"type": "string"},
+    }
+    told = "Rows that changed, as server-sent events `rows`; all of them to an unknown cursor."
+    return {"parameters": [after], **_stream(told)}
 
 
 def _stream(told: str) -> dict[str, Any]:
     content = {"text/event-stream": {"schema": {"type": "string"}}}
     return {"summary": told, "responses": {"200": {"description": told, "content": content}}}
+
+
+def _follow() -> dict[str, Any]:
+    made = _stream("The run's view at every change, as server-sent events `run`.")
+    made["responses"]["404"] = _json(_ERROR, "No such experiment.")
+    return made
 
 
 def _act() -> dict[str, Any]:
@@ -136,9 +177,12 @@ def _act() -> dict[str, Any]:
         "requestBody": _takes("Action"),
         "responses": {
             "202": _json({"$ref": "#/components/schemas/Answer"}, "Valid and recorded."),
-            "401": _json({"$ref": "#/components/schemas/Error"}, "Not signed in."),
-            "409": _json({"$ref": "#/components/schemas/Error"}, "Shown state is stale."),
+            "400": _json(_ERROR, "Not JSON, or no object."),
+            "401": _json(_ERROR, "Not signed in."),
+            "404": _json(_ERROR, "No such experiment."),
+            "409": _json(_ERROR, "Shown state is stale."),
             "422": _json({"$ref": "#/components/schemas/Answer"}, "Refused, by field."),
+            "503": _json(_ERROR, "Nobody answers to the verb."),
         },
     }
 
@@ -154,121 +198,10 @@ def _replay(**asked: Any) -> dict[str, Any]:
         **asked,
         "responses": {
             "200": _json({"$ref": "#/components/schemas/Replayed"}, "Both courses."),
-            "422": _json({"$ref": "#/components/schemas/Error"}, "Refused, by field."),
-            "429": _json({"$ref": "#/components/schemas/Error"}, "Another one is computed."),
-            "503": _json({"$ref": "#/components/schemas/Error"}, "No analyzer answers."),
+            "400": _json(_ERROR, "Not JSON, or no object."),
+            "404": _json(_ERROR, "No such experiment."),
+            "422": _json(_ERROR, "Refused, by field."),
+            "429": _json(_ERROR, "Another one is computed."),
+            "503": _json(_ERROR, "No analyzer answers."),
         },
     }
-
-
-def _object(required: list[str], **properties: Any) -> dict[str, Any]:
-    return {"type": "object", "required": required, "properties": properties}
-
-
-_TEXT = {"type": "string"}
-_MAYBE = {"type": ["string", "null"]}
-_SPLIT = {"type": "object", "additionalProperties": {"type": "number"}}
-_ERRORS = {"type": "array", "items": _object(["message"], field=_TEXT, message=_TEXT)}
-_POLICY = {"enum": ["iter8", "assured"]}
-_LEVEL = {"type": "number", "exclusiveMinimum": 0, "maximum": 0.5}
-_CHANGES = [
-    {"name": "policy", "in": "query", "schema": _POLICY},
-    {"name": "alpha", "in": "query", "schema": _LEVEL},
-    {
-        "name": "limit",
-        "in": "query",
-        "description": "`metric=value`; repeatable.",
-        "schema": {"type": "array", "items": _TEXT},
-        "explode": True,
-    },
-    {"name": "minEffect", "in": "query", "description": "Of the reward.", "schema": _TEXT},
-    {"name": "earlyStop", "in": "query", "schema": {"type": "boolean"}},
-]
-_COURSE = _object(
-    ["name", "stoppedAt", "verdict", "winner", "exposure", "askedExposure", "moments"],
-    name=_TEXT,
-    stoppedAt={"type": ["integer", "null"], "description": "Null where it would still go on."},
-    looks={"type": "integer"},
-    verdict=_TEXT,
-    winner=_MAYBE,
-    exposure={"type": "number", "description": "Mean share of the candidates, in percent."},
-    askedExposure={"type": "number", "description": "As these rules themselves asked for."},
-    served={"type": ["number", "null"], "description": "Requests of the candidates till then."},
-    reason=_TEXT,
-    moments={
-        "type": "array",
-        "items": _object(
-            ["iteration", "inForce", "asked", "verdict"],
-            iteration={"type": "integer"},
-            inForce={"type": "number"},
-            asked={"type": "number"},
-            verdict=_TEXT,
-            chance={"type": ["number", "null"]},
-        ),
-    },
-)
-_PLACE = _object(
-    ["position", "waiting", "holder", "ahead"],
-    position={"type": "integer", "description": "0 holds the target, 1 is next in line."},
-    waiting={"type": "integer", "description": "How many wait for the target in all."},
-    holder={"type": "string", "description": "`namespace/name`; empty where nobody is."},
-    ahead={"type": "string", "description": "The run just ahead, as `namespace/name`."},
-)
-_SCHEMAS: dict[str, Any] = {
-    "Place": _PLACE,
-    "Replay": _object(
-        [],
-        change=_object(
-            [],
-            policy=_POLICY,
-            alpha=_LEVEL,
-            limits={"type": "object", "additionalProperties": {"type": ["number", "string"]}},
-            minEffect={"type": ["number", "string"]},
-            earlyStop={"type": "boolean"},
-        ),
-    ),
-    "Course": _COURSE,
-    "Replayed": _object(
-        ["accepted", "uid", "ran", "asked"],
-        accepted={"const": True},
-        uid=_TEXT,
-        ran={"oneOf": [{"$ref": "#/components/schemas/Course"}, {"type": "null"}]},
-        asked={"$ref": "#/components/schemas/Course"},
-    ),
-    "Row": _object(
-        ["namespace", "name", "uid", "phase", "headline", "split"],
-        namespace=_TEXT,
-        name=_TEXT,
-        uid=_TEXT,
-        phase=_TEXT,
-        stage=_TEXT,
-        outcome=_MAYBE,
-        tone={"enum": ["good", "bad", "warn", "calm"]},
-        headline=_TEXT,
-        iteration={"type": "integer"},
-        of={"type": "integer"},
-        split=_SPLIT,
-        target=_TEXT,
-        queue={"oneOf": [{"$ref": "#/components/schemas/Place"}, {"type": "null"}]},
-        startedAt=_MAYBE,
-        updatedAt=_MAYBE,
-        endedAt=_MAYBE,
-    ),
-    "Whole": _object(
-        ["view", "points", "lines"],
-        view={"type": "object"},
-        points={"type": "array", "items": {"type": "object"}},
-        lines={"type": "array", "items": {"type": "object"}},
-    ),
-    "Action": _object(
-        ["verb", "confirm"],
-        verb={"enum": list(ACTIONS)},
-        confirm={"const": True},
-        uid=_TEXT,
-        version=_TEXT,
-        reason=_TEXT,
-        expected=_object([], epoch={"type": "integer"}, stage=_TEXT),
-    ),
-    "Answer": _object(["accepted"], accepted={"type": "boolean"}, uid=_TEXT, errors=_ERRORS),
-    "Error": _object(["errors"], errors=_ERRORS),
-}

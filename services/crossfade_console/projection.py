@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import secrets
 from collections import Counter, OrderedDict, deque
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -19,6 +20,7 @@ from crossfade_console.queues import Place, Queues
 LINES = 250
 MOST_RUNS = 5000
 SERVICE_LINES = 100
+LONGEST_VERSION = 19
 
 
 @dataclass(slots=True)
@@ -52,7 +54,20 @@ class Projection:
     services: deque[dict[str, Any]] = field(default_factory=lambda: deque(maxlen=SERVICE_LINES))
     """What services said of themselves."""
     queues: Queues = field(default_factory=Queues)
+    born: str = field(default_factory=lambda: secrets.token_hex(4))
+    """Tells this projection's versions from those of another process."""
     _changed: asyncio.Event = field(default_factory=asyncio.Event)
+
+    @property
+    def cursor(self) -> str:
+        """Where a reader stands who knows everything so far."""
+        return f"{self.born}.{self.version}"
+
+    def since(self, cursor: str) -> int:
+        """The version of a reader's cursor; -1, as if it knew nothing, for one of elsewhere."""
+        born, _, version = cursor.partition(".")
+        ours = born == self.born and version.isascii() and version.isdecimal()
+        return int(version) if ours and len(version) < LONGEST_VERSION else -1
 
     def take(self, logged: Logged) -> None:
         """Fold one more event."""

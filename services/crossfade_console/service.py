@@ -22,6 +22,7 @@ from crossfade.runtime.clock import Clock, utc_now
 from crossfade.runtime.service import Commander, EventLog, Request, Subscription
 from crossfade.settings import ConsoleSettings
 from crossfade_console.api import Api
+from crossfade_console.assets import Assets
 from crossfade_console.documents import Documents
 from crossfade_console.metrics import ProjectedMetrics
 from crossfade_console.oidc import Provider, require_library
@@ -130,7 +131,9 @@ class Console:
     def app(self) -> web.Application:
         """The web application."""
         provider = Provider(self.settings) if self.settings.oidc_issuer else None
-        sessions = Sessions(self.settings.token, provider is not None)
+        sessions = Sessions(
+            self.settings.token, provider is not None, self.settings.sealed_with
+        )
         api = Api(self.projection, self.log, self.commander, sessions, self.clock)
         site = Site(self.projection, sessions, self.clock, self.settings.grafana_url)
         keep = timedelta(minutes=self.settings.metrics_minutes)
@@ -144,7 +147,7 @@ class Console:
         whatifs = WhatIfs(self.projection, self.commander)
         signins = SignIns(sessions, site.page, provider, self.settings.url)
         documents = Documents(self.projection, self.log)
-        for part in (site, signins, api, documents, whatifs):
+        for part in (site, Assets(), signins, api, documents, whatifs):
             app.add_routes(part.routes())
         app.router.add_get("/metrics", exposition)
         app.router.add_get("/readyz", self._readyz)

@@ -6,12 +6,8 @@ travels in a JSON block, which is data and no script.
 
 from __future__ import annotations
 
-import mimetypes
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
-from importlib.resources import files
-from importlib.util import find_spec
-from pathlib import Path
 from typing import Any
 
 import orjson
@@ -21,6 +17,7 @@ from markupsafe import Markup
 
 from crossfade.runtime.clock import Clock
 from crossfade_console.api import whole
+from crossfade_console.assets import compressed, plotly_address
 from crossfade_console.projection import Projection
 from crossfade_console.sessions import Session, Sessions
 from crossfade_console.views import row
@@ -38,7 +35,6 @@ HEADERS = {
     "Referrer-Policy": "same-origin",
     "Cross-Origin-Opener-Policy": "same-origin",
 }
-PLOTLY = "plotly.min.js"
 
 
 @dataclass(slots=True)
@@ -64,13 +60,12 @@ class Site:
         return [
             web.get("/", self.experiments),
             web.get("/experiments/{namespace}/{name}", self.experiment),
-            web.get("/static/{name}", self.static),
         ]
 
     async def experiments(self, request: web.Request) -> web.Response:
         """The list."""
         rows = [row(run) for run in self.projection.latest()]
-        data = orjson.dumps({"experiments": rows, "version": self.projection.version})
+        data = orjson.dumps({"experiments": rows, "cursor": self.projection.cursor})
         return self.page(request, "list.html", data=_block(data), count=len(rows))
 
     async def experiment(self, request: web.Request) -> web.Response:
@@ -88,21 +83,7 @@ class Site:
             "run.html",
             data=_block(whole(run, self.clock)),
             view=view,
-            plotly=has_plotly(),
-        )
-
-    async def static(self, request: web.Request) -> web.StreamResponse:
-        """A file of ours, or plotly.js out of its wheel."""
-        name = request.match_info["name"]
-        if name == PLOTLY:
-            path = plotly_file()
-        else:
-            path = Path(str(files("crossfade_console") / "static" / name))
-        if path is None or not path.is_file() or "/" in name or name.startswith("."):
-            raise web.HTTPNotFound(text=f"no such file: {name}\n")
-        kind = mimetypes.guess_type(name)[0] or "application/octet-stream"
-        return web.FileResponse(
-            path, headers={"Content-Type": kind, "Cache-Control": "max-age=300"}
+            plotly=plotly_address(),
         )
 
     def page(
@@ -117,12 +98,14 @@ class Site:
             here=request.path,
             **values,
         )
-        return web.Response(
+        response = web.Response(
             text=text,
             status=status,
             content_type="text/html",
             headers={"Cache-Control": "no-store"},
         )
+        # A page with somebody's word in it is not compressed: its length would tell of the word.
+        return response if session else compressed(response)
 
 
 @web.middleware
@@ -138,20 +121,6 @@ async def guard(
     if not response.prepared:
         response.headers.update(HEADERS)
     return response
-
-
-def plotly_file() -> Path | None:
-    """plotly.js inside the installed wheel, found without importing it; None without the extra."""
-    spec = find_spec("plotly")
-    if spec is None or spec.origin is None:
-        return None
-    path = Path(spec.origin).parent / "package_data" / PLOTLY
-    return path if path.is_file() else None
-
-
-def has_plotly() -> bool:
-    """Whether there are charts."""
-    return plotly_file() is not None
 
 
 def _block(data: bytes) -> Markup:

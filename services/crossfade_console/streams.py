@@ -55,7 +55,7 @@ async def follow_run(
             view, lines = orjson.dumps(detail(run, now())), _fresh(run, since < 0)
             points = run.history.points(since)
             since = run.history.last.get("i", -1)
-            await _send(response, "run", seen, joined(view, points, lines))
+            await _send(response, "run", str(seen), joined(view, points, lines))
         else:
             global_seen = max(global_seen, projection.version)
         await projection.wait(global_seen, HEARTBEAT_SECONDS)
@@ -64,16 +64,18 @@ async def follow_run(
         await asyncio.sleep(GATHER_SECONDS)
 
 
-async def follow_list(response: web.StreamResponse, projection: Projection) -> None:
-    """Send the rows that changed, gathered over half a second, until it is left."""
-    seen = projection.version
+async def follow_list(
+    response: web.StreamResponse, projection: Projection, cursor: str
+) -> None:
+    """Send the rows that changed since a cursor, gathered over half a second, until it is left."""
+    seen = projection.since(cursor)
     while True:
         await projection.wait(seen, HEARTBEAT_SECONDS)
         await asyncio.sleep(GATHER_LIST_SECONDS)
         changed = _changed_since(projection, seen)
         seen = projection.version
         if changed:
-            await _send(response, "rows", seen, orjson.dumps(changed))
+            await _send(response, "rows", f"{projection.born}.{seen}", orjson.dumps(changed))
         else:
             await response.write(b": still here\n\n")
 
@@ -88,5 +90,6 @@ def _fresh(run: Run, whole: bool) -> list[bytes]:
     return lines if whole else lines[-20:]
 
 
-async def _send(response: web.StreamResponse, event: str, number: int, data: bytes) -> None:
-    await response.write(b"event: %b\nid: %d\ndata: %b\n\n" % (event.encode(), number, data))
+async def _send(response: web.StreamResponse, event: str, cursor: str, data: bytes) -> None:
+    head = f"event: {event}\nid: {cursor}\ndata: ".encode()
+    await response.write(head + data + b"\n\n")

@@ -258,6 +258,29 @@ async def test_the_list_streams_only_the_rows_that_changed(client, tell):
     assert [(r["name"], r["iteration"]) for r in rows] == [(NAME, 2)]
 
 
+@pytest.mark.parametrize("way", ["header", "query"])
+async def test_whoever_comes_back_to_the_list_gets_what_changed_meanwhile(client, tell, way):
+    await tell(IrisRun().events(upto=1))
+    await tell(IrisRun(name="other", uid="o").events(upto=1))
+    cursor = (await (await client.get("/api/experiments")).json())["cursor"]
+    await tell(IrisRun().look(2))  # while nobody listens
+    back = {"headers": {"Last-Event-ID": cursor}} if way == "header" else {}
+    query = {"params": {"after": cursor}} if way == "query" else {}
+    async with client.get("/api/events", **back, **query) as stream:
+        rows = await _next(stream)
+
+    assert [(r["name"], r["iteration"]) for r in rows] == [(NAME, 2)]
+
+
+async def test_whoever_stood_with_another_process_gets_every_row(client, tell):
+    await tell(IrisRun().events(upto=1))
+    await tell(IrisRun(name="other", uid="o").events(upto=1))
+    async with client.get("/api/events", headers={"Last-Event-ID": "0badf00d.9999"}) as stream:
+        rows = await _next(stream)
+
+    assert {r["name"] for r in rows} == {NAME, "other"}
+
+
 async def test_the_log_answers_with_the_event_behind_a_line(client, tell):
     await tell(IrisRun().events(upto=3))
 
