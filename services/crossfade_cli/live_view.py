@@ -17,6 +17,7 @@ from rich.text import Text
 from crossfade.events import Event
 from crossfade.telling import Known, headline, learn, tell, why
 from crossfade.telling.numbers import number
+from crossfade.telling.sentences import NEEDS_APPROVAL, PAUSED
 from crossfade_cli.numbers import BAR, bar, colour, numbers
 from crossfade_cli.trails import Trail, sparkline
 
@@ -123,7 +124,8 @@ def _progress(known: Known, now: datetime) -> Text:
 def countdown(known: Known, now: datetime) -> str:
     """How long until the next look; nothing where none is to come."""
     since = known.sampled_at or known.entered_at
-    if known.stage != "Running" or known.final or since is None:
+    looking = known.stage == "Running" and known.reason not in (PAUSED, NEEDS_APPROVAL)
+    if not looking or known.final or since is None:
         return ""
     left = known.interval_seconds - (now - since).total_seconds()
     return f"   next in {max(0, round(left))} s"

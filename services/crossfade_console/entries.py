@@ -74,7 +74,9 @@ def _(event: WeightChange, known: Known) -> tuple[str, str]:
     if event.cause == "found":
         return f"found at {split(event.observed)}{where}", ""
     moved = moves(event.before, event.observed)
-    took = f", in force after {number(event.latency_seconds * 1000)} ms"
+    if event.action:
+        return f"{moved}{where}, by the {event.action} action", ""
+    took = f", in force after {event.latency_seconds * 1000:.3g} ms"
     apart = event.asked and event.asked != event.observed
     asked = f", asked for {split(event.asked)}" if apart else ""
     return f"{moved}{asked}{where}{took}", "warn" if apart else ""

@@ -40,11 +40,13 @@ def tone(known: Known) -> str:
     if known.troubles or known.verdict == "no-data" or known.reason == NEEDS_APPROVAL:
         return "warn"
     missing = {s.version for s in objective_states(known) if s.standing == "missed"}
+    judged = known.candidates or known.versions
     first = known.winner or leader(known)
     ahead = first in known.candidates
-    if missing & set(known.candidates):
+    if missing & set(judged):
         return "warn" if ahead and first not in missing else "bad"
-    return "good" if ahead else "calm"
+    alone = bool(known.verdict and not known.candidates)
+    return "good" if ahead or alone else "calm"
 
 
 def row(run: Run) -> View:
@@ -59,7 +61,7 @@ def row(run: Run) -> View:
         "outcome": known.outcome,
         "tone": tone(known),
         "headline": headline(known),
-        "message": known.message if known.stage == "Waiting" else "",
+        "message": _said(known),
         "iteration": known.iteration,
         "of": known.of,
         "versions": list(known.versions),
@@ -73,6 +75,13 @@ def row(run: Run) -> View:
         "updatedAt": _moment(known.updated_at),
         "endedAt": _moment(known.ended_at),
     }
+
+
+def _said(known: Known) -> str:
+    """What the list adds to a headline: what a run waits for, or why it failed."""
+    unlucky = known.outcome in ("failed", "aborted")
+    told = known.message if known.stage == "Waiting" or unlucky else ""
+    return "" if told.casefold() == headline(known).casefold() else told
 
 
 def detail(run: Run, now: datetime) -> View:
@@ -124,7 +133,8 @@ def joined(view: bytes, points: bytes, lines: Sequence[bytes]) -> bytes:
 
 def _next(known: Known) -> datetime | None:
     since = known.sampled_at or known.entered_at
-    if known.stage != "Running" or known.final or since is None or not known.interval_seconds:
+    looking = known.stage == "Running" and known.reason not in (PAUSED, NEEDS_APPROVAL)
+    if not looking or known.final or since is None or not known.interval_seconds:
         return None
     return since + timedelta(seconds=known.interval_seconds)
 
@@ -144,6 +154,7 @@ def _objective(state: ObjectiveState) -> View:
         "margin": state.margin,
         "have": state.have,
         "need": state.need,
+        "progress": state.progress,
         "share": _share(state),
         "claim": str(state.claim.get("claim")) if state.claim else None,
         "proof": proof(state.claim) if state.claim else None,

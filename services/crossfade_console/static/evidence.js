@@ -1,6 +1,6 @@
 // How far from a decision: each claim walks between the line of proof and the line of alarm.
 import { h, show } from "./dom.js";
-import { axis, colour, config, layout, level, lines, note, tint } from "./plots.js";
+import { axis, colour, config, horizon, layout, level, lines, note, tint } from "./plots.js";
 
 const TOP = 1.3;
 
@@ -30,7 +30,7 @@ export const evidence = (Plotly, element, view, points, upto) => {
       hovertemplate: "%{customdata} % of what decides",
     };
   });
-  const last = Math.max(view.of || 0, 2);
+  const last = horizon(view, upto === Infinity ? seen[seen.length - 1].i : 0);
   const band = (from, to, name) => ({ type: "rect", xref: "paper", x0: 0, x1: 1, y0: from, y1: to, fillcolor: tint(colour(name), 0.09), line: { width: 0 }, layer: "below" });
   const alarms = asked.some((p) => p.proof.against > 0) || seen.some((q) => asked.some((p) => q.e[p.candidate]?.[p.claim]?.[1] > 0));
   const shapes = [band(1, TOP + 0.2, "accent"), level(1, "accent", { width: 1.5 }), level(0, "line")];

@@ -1,6 +1,6 @@
 // Every experiment in one table; only the rows that changed are drawn again.
 import { $, data, h, say } from "./dom.js";
-import { age, place, title } from "./format.js";
+import { age, brief, place, title } from "./format.js";
 import { follow } from "./live.js";
 import { line } from "./sparks.js";
 
@@ -33,12 +33,12 @@ const draw = (run) => {
     h("td", {}, h("span", { class: "dot", "data-tone": run.tone === "calm" ? "" : run.tone }),
       h("a", { href: `/experiments/${encodeURIComponent(run.namespace)}/${encodeURIComponent(run.name)}` }, run.name),
       h("small", {}, run.namespace)),
-    h("td", {}, run.headline, h("small", {}, [state, place(run.queue)].filter(Boolean).join(" · "), run.troubles ? ` · ${run.troubles} open incident${run.troubles > 1 ? "s" : ""}` : "")),
+    h("td", {}, run.headline, h("small", {}, [run.headline.toLowerCase().startsWith(state) ? "" : state, place(run.queue), run.troubles && `${run.troubles} open incident${run.troubles > 1 ? "s" : ""}`, run.message].filter(Boolean).join(" · "))),
     h("td", {}, h("div", { class: "splitcell" },
-      line(run.spark, { low: 0, high: 100, step: true, area: true, label: `candidates: ${tried(run) ?? 0} %` }),
-      h("span", {}, tried(run) === null ? "–" : `${tried(run)} %`, h("small", {}, run.versions.length > 2 ? `${run.focus} ${run.split[run.focus] ?? 0}` : run.focus || "")))),
+      run.versions.length > 1 && line(run.spark, { low: 0, high: 100, step: true, area: true, label: `candidates: ${tried(run) ?? 0} %` }),
+      h("span", {}, tried(run) === null ? "–" : `${tried(run)} %`, h("small", { title: run.versions.length > 2 ? splitText(run) : run.focus || null }, run.versions.length > 2 ? `${brief(run.focus, 20)} ${run.split[run.focus] ?? 0}` : brief(run.focus || "", 22))))),
     h("td", { class: "num" }, run.of ? `${run.iteration} / ${run.of}` : "–"),
-    h("td", {}, run.target || "–", h("small", { title: run.queue?.ahead ? `behind ${run.queue.ahead}` : null }, place(run.queue))),
+    h("td", { title: run.target || null }, run.target || "–", h("small", { title: run.queue?.ahead ? `behind ${run.queue.ahead}` : null }, place(run.queue))),
     h("td", { class: "num", "data-at": run.endedAt || run.startedAt || "" }, age(run.endedAt || run.startedAt)));
 };
 
@@ -86,6 +86,7 @@ $("search").addEventListener("input", (event) => { wanted = event.target.value.t
 for (const button of document.querySelectorAll("[data-show]")) {
   button.addEventListener("click", () => { showing = button.dataset.show; filter(); });
 }
-take(data().experiments);
-follow("/api/events", "rows", take);
+const first = data();
+take(first.experiments);
+follow(`/api/events?after=${encodeURIComponent(first.cursor)}`, "rows", take);
 setInterval(tick, 10_000);

@@ -22,6 +22,12 @@ export const layout = (more) => ({
   ...more,
 });
 
+// Up to which look an axis goes: to the end, unless that would leave what is there in a corner.
+export const horizon = (view, look) => {
+  const of = Math.max(view.of || 0, 2);
+  return view.phase === "completed" || !look ? of : Math.min(of, Math.max(12, 3 * look));
+};
+
 // A chart that is drawn again while its first drawing is under way keeps plotly's own width.
 export const fit = (Plotly, element) => {
   if (element._fullLayout && Math.abs(element._fullLayout.width - element.clientWidth) > 1) Plotly.Plots.resize(element);

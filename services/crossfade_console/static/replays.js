@@ -17,7 +17,7 @@ export const viewAt = (view, points, look) => {
   const values = p.v || {};
   const objectives = view.objectives.map((o) => {
     const value = values[o.metric]?.[o.version] ?? null;
-    const then = { ...o, value, standing: standing(o, value), share: share(o, value), have: null, need: null, proof: null };
+    const then = { ...o, value, standing: standing(o, value), share: share(o, value), have: null, need: null, progress: "", proof: null };
     const seen = p.e?.[o.version]?.[o.claim];
     if (!seen || then.standing !== "held") return then;
     return { ...then, standing: "not-yet", share: Math.min(seen[0], 1), proof: { for: seen[0], against: seen[1] } };

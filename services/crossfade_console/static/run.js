@@ -3,11 +3,12 @@ import { actions } from "./actions.js";
 import * as charts from "./charts.js";
 import { evidence, lacking } from "./evidence.js";
 import { $, data, h, say, show } from "./dom.js";
-import { clock, duration, number, place, title, withUnit } from "./format.js";
+import { brief, clock, count, duration, number, place, title, withUnit } from "./format.js";
 import { follow } from "./live.js";
 import { viewAt } from "./replays.js";
 import { fit, ready } from "./plots.js";
 import { bar, line } from "./sparks.js";
+import { warnings } from "./warnings.js";
 import { plotted, whatif } from "./whatif.js";
 import { whyView } from "./whys.js";
 
@@ -25,20 +26,24 @@ const tile = (big, small, drawing) => h("div", { class: "card tile" }, h("b", {}
 const tiles = (v) => {
   const asked = v.weights.asked, seen = Object.keys(v.weights.observed).length ? v.weights.observed : v.weights.inForce;
   const order = [v.focus, ...v.versions.filter((x) => x !== v.focus)].filter(Boolean);
-  const split = (of) => order.map((x) => number(of[x] ?? 0)).join(" : ");
+  const few = order.length < 3;   // of many versions the big number is one's, the others follow in words
+  const split = (of) => (few ? order.map((x) => number(of[x] ?? 0)).join(" : ") : `${number(of[order[0]] ?? 0)} %`);
+  const others = (of) => order.slice(1).map((x) => `${brief(x)} ${number(of[x] ?? 0)}`).join(" · ");
   const measured = Object.keys(v.weights.measured).length ? `${split(v.weights.measured)} of requests` : `${split(seen)} in force`;
+  const wanted = Object.keys(asked).length && !v.fixed ? asked : seen;
   const rest = v.outcome === "promoted" && v.finishes && (seen[v.focus] ?? 0) < 100 ? " · then the finish action moved the rest" : "";
   const served = v.requests[v.focus];
   const errors = v.objectives.find((o) => o.version === v.focus && /error-rate/.test(o.metric));
-  const failed = served !== undefined && errors?.value !== undefined && errors?.value !== null ? ` · about ${number(Math.round(served * errors.value))} failed` : "";
+  const failed = served !== undefined && errors?.value !== undefined && errors?.value !== null ? ` · ${Math.round(served * errors.value) ? `about ${count(served * errors.value)}` : "none"} failed` : "";
   const best = v.reward?.best?.[v.focus];
   show($("tiles"),
     tile(`${v.iteration} / ${v.of || "–"}`, `looks · ${duration(v.intervalSeconds)} each`, bar(v.of ? v.iteration / v.of : 0, "", "progress")),
-    tile(Object.keys(seen).length ? split(Object.keys(asked).length && !v.fixed ? asked : seen) : "–", `${order.join(" : ")} · ${Object.keys(seen).length ? measured + rest : "not read yet"}`),
-    tile(served === undefined ? "–" : number(Math.round(served)), `requests served by ${v.focus || "the candidate"}${failed}`),
+    tile(Object.keys(seen).length ? split(wanted) : "–", `${few ? order.map((x) => brief(x)).join(" : ") : `${brief(order[0])} · ${others(wanted)}`} · ${Object.keys(seen).length ? measured + rest : "not read yet"}`),
+    tile(served === undefined ? "–" : count(served), served === undefined && v.iteration ? "requests: no metric counts them" : `requests served by ${brief(v.focus || "the candidate")}${failed}`),
     best !== undefined
-      ? tile(best.toFixed(3), `P(${v.focus} best)`)
-      : tile(v.reward?.ratio ? `${v.reward.ratio.toFixed(2)}×` : "–", v.reward ? `${v.reward.name} of ${v.focus} beside ${v.baseline}` : "no reward"));
+      ? tile(best > 0.999 ? "> 0.999" : best.toFixed(3), `P(${brief(v.focus)} best)`)
+      : v.reward ? tile(v.reward.ratio ? `${v.reward.ratio.toFixed(2)}×` : "–", `${v.reward.name} of ${brief(v.focus)} beside ${brief(v.baseline)}`)
+        : tile(`${v.objectives.filter((o) => o.standing === "held" || o.standing === "proved").length} / ${v.objectives.length}`, "limits held"));
 };
 
 const proofText = (o) => (o.proof?.bar ? `e-value ${number(o.proof.e)} of ${number(o.proof.bar)}; z ${number(o.proof.z)}, ${number(o.proof.critical)} at the last look` : "");
@@ -51,10 +56,10 @@ const objectives = (v) => {
     const trend = points.filter((p) => p.i > 0 && p.i <= v.iteration).map((p) => p.v?.[o.metric]?.[o.version] ?? null);
     const enough = o.standing === "not-yet" && o.proof && o.proof.for >= 1;
     const near = o.upper !== null && trend.some((x) => x > o.upper * 0.5);
-    return h("tr", {}, h("td", {}, o.name, h("small", { class: "versionof" }, o.version)), h("td", { class: "version" }, o.version), h("td", { class: "num" }, withUnit(o.value, o.unit)),
+    return h("tr", {}, h("td", {}, o.name, h("small", { class: "versionof", title: o.version }, brief(o.version, 22))), h("td", { class: "version", title: o.version }, brief(o.version, 22)), h("td", { class: "num" }, withUnit(o.value, o.unit)),
       h("td", { class: "num" }, o.limit), h("td", { class: "wide" }, line(trend, { limit: near ? o.upper : null, label: `${o.name} of ${o.version} by look` })),
-      h("td", {}, h("div", { class: "evidence" }, bar(o.share ?? 0, tone === "good" || enough ? "" : tone, proofs ? "evidence" : "share of the limit used"),
-        h("span", { class: "pill", "data-tone": enough ? "good" : tone, title: o.detail || proofText(o) || word }, o.need ? `${number(Math.round(o.have))} of ${number(Math.round(o.need))}` : enough ? "enough so far" : o.standing === "not-yet" && o.proof ? `${Math.round(100 * o.proof.for)} %` : o.detail && o.standing === "unknown" ? title(o.detail) : word))));
+      h("td", {}, h("div", { class: "evidence" }, proofs && !o.proof && !o.need && o.standing !== "proved" ? null : bar(o.share ?? 0, tone === "good" || enough ? "" : tone, proofs ? "evidence" : "share of the limit used"),
+        h("span", { class: "pill", "data-tone": enough ? "good" : tone, title: o.detail || [o.progress, proofText(o)].filter(Boolean).join("; ") || word }, o.need ? o.progress.replace(/ requests$/, "") : enough ? "enough so far" : o.standing === "not-yet" && o.proof ? `${Math.round(100 * o.proof.for)} %` : o.detail && o.standing === "unknown" ? title(o.detail) : word))));
   });
   show($("objectives").tBodies[0], rows.length ? rows : h("tr", {}, h("td", { colspan: 6 }, "No objectives: nothing is asked of the versions but the reward.")));
 };
@@ -92,13 +97,14 @@ const why = async (l) => {
   log();
   try {
     const answer = await fetch(`${here()}/log?id=${encodeURIComponent(l.id)}`);
-    show(box, whyView(JSON.parse(await answer.text()), view, points));
+    if (!answer.ok) throw new Error(answer.statusText);
+    show(box, whyView(await answer.json(), view, points));
   } catch { say(box, "The log does not keep this event any more."); }
 };
 
 const numbers = () => {
   const metrics = [...new Set(points.flatMap((p) => Object.keys(p.v || {})))];
-  const head = ["look", "time", ...view.versions.map((v) => `${v} %`), ...metrics.flatMap((m) => view.versions.map((v) => `${m.split("/").pop()} ${v}`)), "verdict"];
+  const head = ["look", "time", ...view.versions.map((v) => `${brief(v)} %`), ...metrics.flatMap((m) => view.versions.map((v) => `${m.split("/").pop()} ${brief(v)}`)), "verdict"];
   const table = $("numbers");
   show(table.tHead, h("tr", {}, head.map((text) => h("th", { scope: "col" }, text))));
   show(table.tBodies[0], points.map((p) => h("tr", {}, h("td", {}, p.i), h("td", {}, clock(p.at)), view.versions.map((v) => h("td", {}, number((p.o || p.s || {})[v]))),
@@ -143,11 +149,14 @@ const draw = () => {
   show($("troubles"), look !== null ? [] : v.troubleTexts.map((t) => h("p", { class: "trouble" }, t.text)));
   tiles(v); objectives(v); trust(v); next();
   whatif(view);
+  warnings(view, here());
   grafana(view);
   say($("evidence-said"), decides(view));
   const silent = !view.proofs.length && view.iteration > 0;
   $("evidence-card").hidden = silent;
   $("evidence-card").parentElement.classList.toggle("alone", silent);
+  $("reward-card").hidden = !view.reward;
+  $("reward-card").parentElement.classList.toggle("alone", !view.reward);
   if (view.reward) say($("t-reward"), `Reward · ${view.reward.name}`);
   const slider = $("look");
   slider.max = newest();
