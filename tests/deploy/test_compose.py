@@ -6,10 +6,12 @@ import re
 
 import yaml
 
+from crossfade.resources import admit
 from crossfade_cli.run import MAKERS
+from crossfade_lab.load import __main__ as load
 from crossfade_lab.models import __main__ as models
 
-PARTS = {"nats", "bootstrap", "prometheus", "iris-v1", "iris-v2", *MAKERS}
+PARTS = {"nats", "bootstrap", "prometheus", "iris-v1", "iris-v2", "users", *MAKERS}
 
 
 def test_every_part_is_there(compose):
@@ -29,7 +31,7 @@ def test_every_part_that_stays_says_when_it_is_well(compose):
     for name, service in compose["services"].items():
         if name == "bootstrap":
             assert service["restart"].startswith("on-failure")
-        else:
+        elif name != "users":  # they serve nothing
             assert service["healthcheck"]["test"], name
 
 
@@ -77,6 +79,25 @@ def test_the_models_understand_their_arguments(compose):
     assert {f.port for f in found} == {9000}
     for asked in found:
         models._server(asked)
+
+
+def test_the_users_know_the_models(compose):
+    asked = load._parser().parse_args(compose["services"]["users"]["entrypoint"][3:])
+    assert (asked.baseline, asked.candidate) == ("http://iris-v1:9000", "http://iris-v2:9000")
+
+
+def test_its_experiment_is_taken_with_the_metrics_of_another_example(root):
+    examples = root / "deploy/examples"
+    text = "---\n".join(
+        (examples / file).read_text()
+        for file in ("iris-single/metrics-corrected.yaml", "iris-compose/experiment.yaml")
+    )
+    _, *metrics, experiment = yaml.safe_load_all(text)
+
+    document = admit({"experiment": experiment, "metrics": metrics}, on_cluster=False)
+
+    assert [version.name for version in document.versions] == ["iris-v1", "iris-v2"]
+    assert document.weight_refs == {}
 
 
 def test_every_address_in_the_files_is_a_part_and_a_port_of_it(compose, root):

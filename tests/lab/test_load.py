@@ -1,6 +1,9 @@
 """The load: evenly paced, and every answer counted once."""
 
 import asyncio
+import json
+import signal
+import sys
 
 import pytest
 from aiohttp import web
@@ -135,6 +138,40 @@ async def test_an_address_that_changes_is_followed(far):
         await asyncio.sleep(0.1)
 
     assert {request.path for _, request in far.asked} == {"/first", "/second"}
+
+
+async def test_without_a_router_the_models_are_asked_in_turn_and_each_is_told(far):
+    load = Load.even([f"{far.url}/v1", f"{far.url}/v2"], mode=Mode.BETTER)
+
+    async with load:
+        await asyncio.sleep(1.5)
+
+    paths = [request.path for _, request in far.asked]
+    asked = [path for path in paths if path.endswith("predictions")]
+    assert len(asked) >= 7
+    assert {*asked[::2]} == {"/v1/api/v1.0/predictions"}
+    assert {*asked[1::2]} == {"/v2/api/v1.0/predictions"}
+    assert {"/v1/api/v1.0/feedback", "/v2/api/v1.0/feedback"} <= {*paths}
+
+
+async def test_users_as_a_process_say_at_the_end_what_became_of_their_requests(far):
+    process = await asyncio.create_subprocess_exec(
+        sys.executable,
+        "-m",
+        "crossfade_lab.load",
+        far.url,
+        far.url,
+        stdout=asyncio.subprocess.PIPE,
+    )
+    async with asyncio.timeout(20):
+        while len(far.asked) < 3:
+            await asyncio.sleep(0.05)
+        process.send_signal(signal.SIGTERM)
+        told, _ = await process.communicate()
+
+    assert process.returncode == 0
+    counts = json.loads(told)
+    assert counts["sent"] == counts["answered"] == len(far.asked)
 
 
 async def test_the_first_experiment_asks_through_the_router_and_tells_each_model(far):

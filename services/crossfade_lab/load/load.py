@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Self
@@ -73,7 +74,7 @@ class Load:
             return now
 
         return cls(
-            _predictions(url, pace),
+            _predictions(_always(url), pace),
             [
                 Stream(f"feedback to {v.predictor}", direct(v), REWARD, rate * pace)
                 for v, rate in zip(versions, mode.feedback_per_second, strict=True)
@@ -93,10 +94,22 @@ class Load:
         """The second: predictions to `host` by the VirtualService, feedback by ingress paths."""
         pace = _pace(interval_seconds)
         return cls(
-            _predictions(f"{router_url}/api/v1.0/predictions", pace, host),
+            _predictions(_always(f"{router_url}/api/v1.0/predictions"), pace, host),
             [
-                Stream(f"feedback to {v.namespace}", _fixed(router_url, v), REWARD, rate * pace)
+                Stream(f"feedback to {v.namespace}", _told(router_url, v), REWARD, rate * pace)
                 for v, rate in zip(versions, mode.feedback_per_second, strict=True)
+            ],
+        )
+
+    @classmethod
+    def even(cls, models: Sequence[str], *, mode: Mode = Mode.BETTER) -> Self:
+        """No router: predictions to two models' addresses in turn, feedback to each."""
+        turns = itertools.cycle(models)
+        return cls(
+            _predictions(lambda: f"{next(turns)}/api/v1.0/predictions", 1.0),
+            [
+                Stream(f"feedback to {at}", _always(f"{at}/api/v1.0/feedback"), REWARD, rate)
+                for at, rate in zip(models, mode.feedback_per_second, strict=True)
             ],
         )
 
@@ -142,10 +155,10 @@ def _pace(interval_seconds: float) -> float:
     return max(1.0, SEED_INTERVAL_SECONDS / interval_seconds)
 
 
-def _predictions(url: str, pace: float, host: str | None = None) -> Stream:
+def _predictions(url: Callable[[], str], pace: float, host: str | None = None) -> Stream:
     return Stream(
         name="predictions",
-        url=lambda: url,
+        url=url,
         body=FLOWER,
         per_second=PREDICTIONS_PER_SECOND * pace,
         headers={"Host": host} if host else {},
@@ -153,5 +166,9 @@ def _predictions(url: str, pace: float, host: str | None = None) -> Stream:
     )
 
 
-def _fixed(router_url: str, version: Version) -> Callable[[], str]:
-    return lambda: f"{router_url}{version.path}/api/v1.0/feedback"
+def _told(router_url: str, version: Version) -> Callable[[], str]:
+    return _always(f"{router_url}{version.path}/api/v1.0/feedback")
+
+
+def _always(url: str) -> Callable[[], str]:
+    return lambda: url
