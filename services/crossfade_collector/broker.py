@@ -9,7 +9,7 @@ from weakref import WeakValueDictionary
 
 from crossfade.events import Reading
 from crossfade.resources.builtin import PROVIDER
-from crossfade_collector.sources import ages, expressions
+from crossfade_collector.sources import ages, expressions, scrapes
 from crossfade_collector.sources.builtin import BuiltinSource
 from crossfade_collector.sources.http import HttpBackends
 from crossfade_collector.sources.mock import MockSource
@@ -126,8 +126,21 @@ class Broker:
                 told = await asyncio.shield(dated)
                 await ages.check(told, spec, question.at, probed=probe is not None)
         except NoValue as reason:
-            raise NoValue(reason.absence, request.masked(reason.detail)) from reason
+            masked = NoValue(reason.absence, request.masked(reason.detail))
+            raise await self._too_few(request, reason, asked) or masked from reason
         return value
+
+    async def _too_few(
+        self, request: Request, reason: NoValue, asked: dict[Request, asyncio.Task[str]]
+    ) -> NoValue | None:
+        """The better reason, where a window held too few scrapes; asked only of what failed."""
+        probe = scrapes.probe(request, reason)
+        if probe is None:
+            return None
+        try:
+            return scrapes.told(await asyncio.shield(self._once(probe, asked)))
+        except NoValue:
+            return None
 
     def _once(
         self, request: Request, asked: dict[Request, asyncio.Task[str]]

@@ -8,7 +8,7 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from crossfade_collector.sources.promql import freshness, selectors
+from crossfade_collector.sources.promql import freshness, scrapes, selectors
 
 EXAMPLES = Path(__file__).parents[2] / "deploy/examples"
 
@@ -76,6 +76,26 @@ def published():
 @pytest.mark.parametrize("query", QUERIES)
 def test_the_series_are_those_that_the_grammar_finds(query):
     assert ours(query) == parsed(query)
+
+
+@pytest.mark.parametrize(
+    ("query", "counted"),
+    [
+        ("sum(increase(a{b='c'}[10s]))", "max(count_over_time(a{b='c'}[10s]))"),
+        ("rate(a[5m]) / rate(b [ 1h30m ])",
+         "max(count_over_time(a[5m]) or count_over_time(b[ 1h30m ]))"),
+        ("rate(a[5m]) / rate(a[5m])", "max(count_over_time(a[5m]))"),
+        ("rate(a[5m] offset 1h) + rate(b[5m] @ end())", None),
+        ("max_over_time(rate(a[1m])[30m:1m]) + max_over_time(b[1h:5m])",
+         "max(count_over_time(a[1m]))"),
+        ("up + {job='x'}", None),
+        ("", None),
+        ("rate(offsets[1m])", "max(count_over_time(offsets[1m]))"),
+    ],
+)  # fmt: skip
+def test_the_windows_of_a_query_are_counted_where_they_lie_at_its_own_moment(query, counted):
+    assert scrapes(query) == counted
+    assert counted is None or promql_parser.parse(counted)
 
 
 def test_every_query_of_the_examples_names_its_series():

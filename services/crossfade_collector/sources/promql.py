@@ -1,8 +1,9 @@
 """Which series a PromQL query reads, and the query that asks whether they are still written.
 
 The answer to an instant query is dated by the query, not by its samples, so the age of the samples
-has to be asked for: `count_over_time` over the last seconds is empty where there were none. Only
-selectors are looked for here; the query itself is Prometheus' to understand.
+has to be asked for: `count_over_time` over the last seconds is empty where there were none. It also
+tells how many samples a query's own windows hold. Only selectors are looked for here; the query
+itself is Prometheus' to understand.
 """
 
 from __future__ import annotations
@@ -29,6 +30,8 @@ AGGREGATORS = frozenset({
     "avg", "bottomk", "count", "count_values", "group", "limitk", "limit_ratio", "max", "min",
     "quantile", "stddev", "stdvar", "sum", "topk",
 })  # fmt: skip
+WINDOW = re.compile(r"\s*+(\[\s*+\w++\s*+\])")
+MOVED = re.compile(r"\s*+(?:offset\b|@)", re.IGNORECASE)
 CLOSING = {"(": ")", "[": "]", "{": "}"}
 
 Token = tuple[str, str, int]
@@ -46,8 +49,32 @@ def freshness(query: str, seconds: int) -> str | None:
     return " or ".join(f"count(count_over_time({one}[{seconds}s]))" for one in found)
 
 
+def scrapes(query: str) -> str | None:
+    """A query for the most samples that a series of `query` has in the window it is read over.
+
+    None where nothing is read over a window, or over more than `MOST_SELECTORS`.
+    """
+    found = list(dict.fromkeys(_windows(query)))
+    if not found or len(found) > MOST_SELECTORS:
+        return None
+    return f"max({' or '.join(f'count_over_time({one})' for one in found)})"
+
+
+def _windows(query: str) -> Iterator[str]:
+    """The selectors with their range, but of subqueries and of other moments."""
+    for place, end in _places(query):
+        window = WINDOW.match(query, end)
+        if window is not None and not MOVED.match(query, window.end()):
+            yield query[place:end] + window[1]
+
+
 def selectors(query: str) -> Iterator[str]:
     """The vector selectors of a query, without range, offset and moment, in its order."""
+    return (query[place:end] for place, end in _places(query))
+
+
+def _places(query: str) -> Iterator[tuple[int, int]]:
+    """Where each vector selector begins and ends."""
     tokens = [t for t in _tokens(query) if t[0] != "skip"]
     at = 0
     while at < len(tokens):
@@ -58,10 +85,10 @@ def selectors(query: str) -> Iterator[str]:
         elif text == "{" or (kind == "name" and following == "{"):
             at = _past(tokens, at if text == "{" else at + 1)
             _, last, end = tokens[at - 1]
-            yield query[place : end + len(last)]
+            yield place, end + len(last)
         else:
             if kind == "name" and _is_metric(text, following):
-                yield text
+                yield place, place + len(text)
             at += 1
 
 
