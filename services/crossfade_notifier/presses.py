@@ -21,6 +21,7 @@ from crossfade.events import subjects
 from crossfade.runtime.service import Commander, Store
 from crossfade.telling import Known
 from crossfade_notifier.buttons import LABELS, Button, unseal
+from crossfade_notifier.channels.mrkdwn import escape
 from crossfade_notifier.outbox import Outbox
 
 log = logging.getLogger(__name__)
@@ -68,14 +69,14 @@ class Presses:
                 ":warning: Nobody answered in time; it may have been done. Look at the message"
             )
         except CrossfadeError as error:
-            told = f":no_entry: Not done: {error}"
+            told = f":no_entry: Not done: {escape(str(error))}"
         await self._reply(str(payload.get("response_url", "")), told)
 
     async def _ask(self, value: str, user: str) -> str:
         """Send the command of a press. Raises Forbidden, Unreachable, TimeoutError."""
         press = unseal(value, self.key)
         if user not in self.users:
-            raise Forbidden(f"<@{user}> is not among those who may press this button")
+            raise Forbidden(f"slack:{user} is not among those who may press this button")
         async with asyncio.timeout(self.timeout_seconds):
             stale = press.stale(await self._known(press.uid))
             if stale:
@@ -85,7 +86,7 @@ class Presses:
         if answer.get("accepted"):
             return f":white_check_mark: {LABELS[press.ask]}: asked for by <@{user}>"
         errors = "; ".join(e.get("message", "") for e in answer.get("errors", ()))
-        return f":no_entry: Not accepted: {errors or 'no reason was given'}"
+        return f":no_entry: Not accepted: {escape(errors) or 'no reason was given'}"
 
     async def _known(self, uid: str) -> Known | None:
         entry = await self.state.get(subjects.own_key(self.service, uid))

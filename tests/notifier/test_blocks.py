@@ -1,11 +1,15 @@
 """What people see in Slack, state by state."""
 
+import re
+import sys
+
 import pytest
 
 from crossfade.events import StageChange
 from crossfade.telling import Known, Limit
 from crossfade.testing.runs import START, UID, IrisRun
 from crossfade_notifier.channels.links import Links
+from crossfade_notifier.channels.mrkdwn import fitting
 from crossfade_notifier.channels.slack.blocks import blocks, fallback
 from crossfade_notifier.outbox import Outbox
 
@@ -118,3 +122,65 @@ def test_what_a_screen_reader_says_names_what_it_is_stuck_in():
 
     assert fallback(proving(), stuck).endswith("Stuck: no assessment for 65 s.")
     assert ":rotating_light: *Stuck:* no assessment for 65 s" in shown(proving(), stuck=stuck)
+
+
+def test_a_proof_that_takes_time_says_so():
+    evidence = [*proving().evidence[:1], proving().evidence[1] | {"per": "seconds"}]
+
+    assert "new 0.002 (38 s of 2 m)" in str(shown(proving(evidence=tuple(evidence))))
+
+
+VERSIONS = tuple(f"recommender-<&>-{'x' * 40}-{n}" for n in range(40))
+
+
+def test_the_largest_run_stays_within_slacks_limits_and_no_markup_is_cut():
+    metrics = [f"shop/a-metric-with-quite-a-long-name-and-a-number-{n}" for n in range(60)]
+    known = proving(
+        versions=VERSIONS,
+        observed=dict.fromkeys(VERSIONS, 2),
+        objectives=tuple(Limit(metric=m, upper=0.01) for m in metrics),
+        values={m: dict.fromkeys(VERSIONS, 0.002) for m in metrics} | {"shop/worst": {}},
+        requests=metrics[0],
+        reward=metrics[1],
+        troubles={f"t{n}": "&lt;<!channel> " * 90 for n in range(9)},
+        message="why & " * 3000,
+        stage="Initializing",
+    )
+    stuck = {"stale-data": "no assessment <" * 400}
+    remarks = ["& wished " * 400] * 3
+    made = blocks(known, Links("http://p", "http://g"), b"k", remarks=remarks, stuck=stuck)
+    said = {"blocks": made, "text": fallback(known, stuck)}
+
+    assert not sys.modules["slack_server"].invalid(said)
+    texts = [*shown(known, remarks=remarks, stuck=stuck), said["text"]]
+    for text in texts[1:]:
+        assert not re.search(r"&(?!(amp|lt|gt);)", text), text[-80:]
+        assert "<!channel" not in text
+    assert "40 candidates" not in texts[0]
+    assert "39 candidates vs recommender" in texts[0]
+    assert any("more objectives_" in text for text in texts)
+
+
+def test_the_worst_objective_is_never_the_one_that_is_left_out():
+    metrics = [f"m/held-{n}" for n in range(30)]
+    limits = [*(Limit(metric=m, upper=1) for m in metrics), Limit(metric="m/bad", upper=1)]
+    values = {m: {"old": 0.5, "new": 0.5} for m in metrics} | {"m/bad": {"new": 9.0}}
+    known = proving(objectives=tuple(limits), values=values, evidence=(), absent={})
+    listed = next(t for t in shown(known) if t.startswith("*Objectives*")).splitlines()
+
+    assert listed[1].startswith(":x: bad ≤ 1: new 9")
+    assert listed[-1] == "_and 19 more objectives_"
+
+
+@pytest.mark.parametrize(
+    ("lines", "room", "text"),
+    [
+        (["a", "b"], 100, "a\nb"),
+        (["a" * 30] * 4, 100, f"{'a' * 30}\n{'a' * 30}\n_and 2 more_"),
+        (["x" * 200], 60, f"{'x' * 40}…"),
+        (["x" * 38 + "&lt;" + "y" * 90], 60, f"{'x' * 38}…"),
+        ([], 60, ""),
+    ],
+)
+def test_lines_are_kept_whole(lines, room, text):
+    assert fitting(lines, room) == text

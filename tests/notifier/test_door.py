@@ -11,8 +11,10 @@ import orjson
 import pytest
 from pydantic import SecretStr
 
+from crossfade.events import StageChange
 from crossfade.testing.runs import NAME, NAMESPACE, UID
 from crossfade_notifier.buttons import Button
+from crossfade_notifier.channels.log import LogChannel
 from crossfade_notifier.doors import PATH, SignedDoor
 
 
@@ -84,7 +86,7 @@ async def test_what_slack_did_not_sign_just_now_is_turned_away(door, slack, how)
 @pytest.mark.parametrize(
     ("value", "user", "word"),
     [
-        (a_button().sealed(b"secret"), "U2", "not among those"),
+        (a_button().sealed(b"secret"), "U2", "<@U2> is not among those"),
         (a_button().sealed(b"forged"), "U1", "no valid signature"),
         (a_button(epoch=3).sealed(b"secret"), "U1", "has moved on since"),
         (a_button(uid="another").sealed(b"secret"), "U1", "not known any more"),
@@ -134,3 +136,16 @@ async def test_a_roll_back_is_right_a_look_later_too(door, slack, world):
     await world.until(lambda: slack.answers)
 
     assert door.presses.commander.asked
+
+
+async def test_what_somebody_wrote_is_no_markup_in_an_answer(door, slack, world):
+    said = StageChange(
+        uid=UID, stage="Running", reason="Paused", message="<!channel> &", epoch=7
+    )
+    notifier = world.notifier(LogChannel())
+    await world.feed(notifier, [(None, said.about(NAMESPACE, NAME))])
+    await press(door, slack, a_button(epoch=3).sealed(b"secret"))
+    await world.until(lambda: slack.answers)
+
+    assert "&lt;!channel&gt; &amp;" in slack.answers[0]["text"]
+    assert "<!channel>" not in slack.answers[0]["text"]

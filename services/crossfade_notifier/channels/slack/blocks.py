@@ -9,8 +9,8 @@ from crossfade.telling import Known, headline, objective_states, why
 from crossfade.telling.sentences import NEEDS_APPROVAL, PAUSED
 from crossfade_notifier.buttons import LABELS, Ask, button, offered
 from crossfade_notifier.channels.links import Links
+from crossfade_notifier.channels.mrkdwn import FIELD, SECTION, cut, escape, fitting
 from crossfade_notifier.channels.slack import figures
-from crossfade_notifier.channels.slack.figures import escape
 
 Block = dict[str, Any]
 
@@ -32,13 +32,14 @@ CONFIRM = {
 }
 LEAVES = "It has moved nothing yet. It ends, and whoever waits behind it goes on."
 STUCK = ":rotating_light:"
+HEADER, LONGEST = 150, 3900
 
 
 def fallback(known: Known, stuck: Mapping[str, str] | None = None) -> str:
     """The text of notifications and screen readers."""
     said = [f"{known.title}: {headline(known)}.", _reason(known)]
     said += [f"Stuck: {text}." for text in (stuck or {}).values()]
-    return escape(" ".join(filter(None, said)))[:3900]
+    return cut(escape(" ".join(filter(None, said))), LONGEST)
 
 
 def blocks(
@@ -60,8 +61,9 @@ def blocks(
     if asks and key is not None:
         made.append(_actions(known, asks, key))
     if remarks:
-        told = "\n".join(f":information_source: {escape(text)}" for text in remarks)
-        made.append({"type": "context", "elements": [{"type": "mrkdwn", "text": told[:2000]}]})
+        lines = [f":information_source: {escape(text)}" for text in remarks]
+        told = fitting(lines, FIELD)
+        made.append({"type": "context", "elements": [{"type": "mrkdwn", "text": told}]})
     return [*made, _context(known, links)]
 
 
@@ -80,14 +82,20 @@ def _icon(known: Known, stuck: bool) -> str:
 
 
 def _header(known: Known, stuck: bool) -> Block:
-    against = f"{' and '.join(known.candidates)} vs {known.baseline}"
-    what = f": {against}" if known.candidates else ""
-    text = f"{_icon(known, stuck)} {known.name or 'Crossfade'}{what}"
-    return {"type": "header", "text": {"type": "plain_text", "text": text[:150], "emoji": True}}
+    start = f"{_icon(known, stuck)} {known.name or 'Crossfade'}"
+    text = f"{start}: {' and '.join(known.candidates)} vs {known.baseline}"
+    if not known.candidates:
+        text = start
+    elif len(text) > HEADER:
+        text = f"{start}: {len(known.candidates)} candidates vs {known.baseline}"
+    return {
+        "type": "header",
+        "text": {"type": "plain_text", "text": text[:HEADER], "emoji": True},
+    }
 
 
 def _section(text: str) -> Block:
-    return {"type": "section", "text": {"type": "mrkdwn", "text": text[:3000]}}
+    return {"type": "section", "text": {"type": "mrkdwn", "text": cut(text, SECTION)}}
 
 
 def _reason(known: Known) -> str:
@@ -110,12 +118,12 @@ def _trouble(known: Known, stuck: Mapping[str, str]) -> str:
         for what, text in known.troubles.items()
         if what not in stuck
     ]
-    return "\n".join(lines)
+    return fitting(lines, SECTION)
 
 
 def _fields(known: Known) -> list[Block]:
     texts = [figures.traffic(known), figures.looks(known), figures.reward(known)]
-    fields = [{"type": "mrkdwn", "text": text[:2000]} for text in texts if text]
+    fields = [{"type": "mrkdwn", "text": text} for text in texts if text]
     return [{"type": "section", "fields": fields}] if fields else []
 
 

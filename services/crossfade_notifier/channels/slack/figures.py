@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 
 from crossfade.telling import Known
 from crossfade.telling.numbers import duration, number, quantity, spoken, unit
 from crossfade.telling.objectives import ObjectiveState, chances
 from crossfade.telling.sentences import NEEDS_APPROVAL, PAUSED
+from crossfade_notifier.channels.mrkdwn import FIELD, SECTION, escape, fitting
 
 MARKS = {
     "proved": ":white_check_mark:",
@@ -23,12 +23,6 @@ MOST_OBJECTIVES = 12
 MOST_VERSIONS = 5
 
 
-def escape(text: str) -> str:
-    """Text in which Slack finds no markup of its own, but the people that pressed buttons."""
-    plain = text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
-    return re.sub(r"\bslack:([UW][A-Z0-9]+)\b", r"<@\1>", plain)
-
-
 def traffic(known: Known) -> str:
     """A bar for each version, and what was asked where it differs."""
     lines = ["*Traffic*"]
@@ -36,7 +30,7 @@ def traffic(known: Known) -> str:
         asked = known.asked.get(version, weight)
         beside = f" (asked {asked} %)" if asked != weight else ""
         lines.append(f"`{_bar(weight)}` {escape(version)} {weight} %{beside}")
-    return "\n".join(lines) if known.split else ""
+    return fitting(lines, FIELD) if known.split else ""
 
 
 def _bar(weight: int) -> str:
@@ -57,7 +51,7 @@ def looks(known: Known) -> str:
             count = known.value(known.requests, version)
             if count is not None:
                 lines.append(f"{escape(version)}: {number(count)} requests")
-    return "\n".join(lines)
+    return fitting(lines, FIELD)
 
 
 def _times(known: Known) -> list[str]:
@@ -84,7 +78,7 @@ def reward(known: Known) -> str:
         if value is not None:
             earned = f"{escape(version)} {number(value)}{suffix}"
             lines.append(f"{earned}{_beside(known, version, suffix)}")
-    return "\n".join(lines) if len(lines) > 1 else ""
+    return fitting(lines, FIELD) if len(lines) > 1 else ""
 
 
 def _beside(known: Known, version: str, suffix: str) -> str:
@@ -105,18 +99,27 @@ def objectives(known: Known, states: Sequence[ObjectiveState]) -> str:
     rows: dict[tuple[str, str], list[ObjectiveState]] = {}
     for state in states:
         rows.setdefault((state.metric, state.limit), []).append(state)
-    lines = [_objective(known, row) for row in list(rows.values())[:MOST_OBJECTIVES]]
+    order = sorted(rows.values(), key=lambda row: _worst(known, row))
+    lines = [_objective(known, row) for row in order[:MOST_OBJECTIVES]]
+    whole = fitting(["*Objectives*", *lines], SECTION - 40)
     rest = len(rows) - MOST_OBJECTIVES
-    more = [f"_and {rest} more_"] if rest > 0 else []
-    return "\n".join(["*Objectives*", *lines, *more])
+    return whole + (f"\n_and {rest} more objectives_" if rest > 0 else "")
 
 
 def _objective(known: Known, row: Sequence[ObjectiveState]) -> str:
-    # The baseline's own standing decides nothing, so the candidates' gives the mark.
+    worst = WORST_FIRST[_worst(known, row)]
+    several = len(row) > MOST_VERSIONS
+    first = sorted(row, key=lambda s: WORST_FIRST.index(s.standing)) if several else row
+    shown = [_standing(s, worst) for s in first[:MOST_VERSIONS]]
+    shown += [f"and {len(row) - MOST_VERSIONS} more"] if several else []
+    what = f"{escape(spoken(row[0].metric))} {escape(row[0].limit)}"
+    return f"{MARKS[worst]} {what}: {' · '.join(shown)}"
+
+
+def _worst(known: Known, row: Sequence[ObjectiveState]) -> int:
+    """The place in WORST_FIRST of the candidates: the baseline's own standing decides nothing."""
     judged = [s for s in row if s.version in known.candidates] or list(row)
-    worst = min((s.standing for s in judged), key=WORST_FIRST.index)
-    shown = " · ".join(_standing(s, worst) for s in row[:MOST_VERSIONS])
-    return f"{MARKS[worst]} {escape(spoken(row[0].metric))} {escape(row[0].limit)}: {shown}"
+    return min(WORST_FIRST.index(s.standing) for s in judged)
 
 
 def _standing(state: ObjectiveState, worst: str) -> str:

@@ -19,10 +19,10 @@ from pydantic import SecretStr
 from crossfade.errors import NotFound, Permanent
 from crossfade.telling import Known, Topic, Urgency
 from crossfade_notifier.channels.links import Links
+from crossfade_notifier.channels.mrkdwn import cut, escape
 from crossfade_notifier.channels.port import LIVING, Manners, Parcel
 from crossfade_notifier.channels.slack.blocks import Block, blocks, fallback
 from crossfade_notifier.channels.slack.calls import Slack
-from crossfade_notifier.channels.slack.figures import escape
 from crossfade_notifier.channels.slack_webhook import ICONS
 from crossfade_notifier.outbox import Told
 
@@ -231,7 +231,7 @@ def _lines(told: Sequence[Told]) -> str:
         kept -= 1
     left_out = len(lines) - kept
     first = [f"_{left_out} earlier ones are left out_"] if left_out else []
-    return "\n".join([*first, *lines[-kept:]])[:LONGEST]
+    return cut("\n".join([*first, *lines[-kept:]]), LONGEST)
 
 
 def _line(told: Told) -> str:
