@@ -5,6 +5,9 @@ What needs slack_sdk is imported only where Slack's Web API or its sockets are a
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
 from crossfade.errors import FieldError, Malformed
 from crossfade.runtime.service import Commander, Publisher, Store
 from crossfade.settings import AppriseSettings, NotifierSettings, WebhookSettings
@@ -20,6 +23,9 @@ from crossfade_notifier.doors import Door, SignedDoor
 from crossfade_notifier.presses import Presses
 from crossfade_notifier.routing import Router
 from crossfade_notifier.service import Notifier
+
+if TYPE_CHECKING:
+    from crossfade_notifier.summaries import Summaries
 
 CALLS = 4
 """How many slow answers one delivery may wait for; a quick one is not counted."""
@@ -39,7 +45,8 @@ def build(
     couriers = [
         Courier(channel, state, publisher, router, claim_seconds=claim) for channel in made
     ]
-    return Notifier(state, couriers, _doors(settings, state, commander), router)
+    doors, kept = _doors(settings, state, commander), _summaries(settings, state, couriers)
+    return Notifier(state, couriers, doors, router, summaries=kept)
 
 
 def channels(settings: NotifierSettings) -> list[Channel]:
@@ -55,6 +62,22 @@ def channels(settings: NotifierSettings) -> list[Channel]:
     made.extend(_apprise(wanted, settings) for wanted in settings.apprise)
     _check_names(made)
     return made
+
+
+def _summaries(
+    settings: NotifierSettings, state: Store, couriers: Sequence[Courier]
+) -> list[Summaries]:
+    """One for the living messages, where there are any."""
+    if settings.slack_token is None:
+        return []
+    from crossfade_notifier.channels.slack import LivingSlack
+    from crossfade_notifier.summaries import Summaries
+
+    return [
+        Summaries(state, c.channel, c.router, c.pace, settings.slack_crowd)
+        for c in couriers
+        if isinstance(c.channel, LivingSlack)
+    ]
 
 
 def _annotations(settings: NotifierSettings) -> GrafanaAnnotations:

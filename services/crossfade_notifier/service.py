@@ -13,6 +13,7 @@ import logging
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
 
 from crossfade.errors import Malformed, Unreachable
 from crossfade.events import CATALOGUE, Event, subjects
@@ -33,6 +34,9 @@ from crossfade_notifier.doors import Door
 from crossfade_notifier.outbox import Outbox
 from crossfade_notifier.routing import Router
 
+if TYPE_CHECKING:
+    from crossfade_notifier.summaries import Summaries
+
 log = logging.getLogger(__name__)
 
 SWEEP_SECONDS = 300.0
@@ -48,6 +52,7 @@ class Notifier:
     doors: Sequence[Door] = ()
     router: Router = field(default_factory=Router)
     clock: Clock = utc_now
+    summaries: Sequence[Summaries] = ()
     name: str = "notifier"
 
     def subscriptions(self) -> Sequence[Subscription]:
@@ -59,9 +64,10 @@ class Notifier:
         return ()
 
     def loops(self) -> Sequence[Callable[[], Awaitable[None]]]:
-        """One courier a channel, a sweep for what a crash left behind, and Slack's doors."""
+        """One courier a channel, a sweep for what a crash left behind, summaries, Slack's doors."""
         carrying = [courier.run for courier in self.couriers]
-        return [*carrying, self.sweep, *(door.serve for door in self.doors)]
+        keeping = [summaries.keep for summaries in self.summaries]
+        return [*carrying, self.sweep, *keeping, *(door.serve for door in self.doors)]
 
     def notice(self) -> str | None:
         """What is not as it should be although the service is ready, or None."""

@@ -149,7 +149,7 @@ async def test_killed_between_posting_and_recording_it_posts_no_second_message(
             await self.slack.close()
 
     channel = living()
-    channel._slack = Dying(channel._slack)
+    channel.slack = Dying(channel.slack)
     first = world.notifier(channel)
     first.couriers[0].clock = lambda: 1_000.0
     await world.feed(first, IrisRun().events(upto=1))

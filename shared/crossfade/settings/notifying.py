@@ -86,6 +86,9 @@ class NotifierSettings(Section):
     slack_per_second: float = Field(default=0.8, gt=0)
     """How many living messages a second are brought up to date; Slack bears some fifty updates a
     minute, and about one post a second in a channel."""
+    slack_crowd: int = Field(default=25, ge=1)
+    """A channel with more open runs than so many has one summary of them all; only ends and open
+    gates still have messages of their own."""
     slack_signing_secret: SecretStr | None = None
     """Slack's signing secret; with it messages have buttons and the interactivity door opens."""
     slack_app_token: SecretStr | None = None

@@ -67,7 +67,8 @@ def blocks(
     return [*made, _context(known, links)]
 
 
-def _icon(known: Known, stuck: bool) -> str:
+def icon(known: Known, stuck: bool) -> str:
+    """The sign of where a run stands."""
     if known.over:
         return ICONS.get(known.outcome or "", ":checkered_flag:")
     if stuck:
@@ -82,7 +83,7 @@ def _icon(known: Known, stuck: bool) -> str:
 
 
 def _header(known: Known, stuck: bool) -> Block:
-    start = f"{_icon(known, stuck)} {known.name or 'Crossfade'}"
+    start = f"{icon(known, stuck)} {known.name or 'Crossfade'}"
     text = f"{start}: {' and '.join(known.candidates)} vs {known.baseline}"
     if not known.candidates:
         text = start

@@ -6,10 +6,13 @@ operation may have happened.
 
 from __future__ import annotations
 
+import hashlib
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import aiohttp
+import orjson
 from pydantic import SecretStr
 from slack_sdk.errors import SlackApiError, SlackClientError
 from slack_sdk.web.async_client import AsyncWebClient
@@ -22,6 +25,8 @@ RATE_LIMITED = frozenset({"ratelimited", "rate_limited"})
 MAYBE_DONE = frozenset({"internal_error", "fatal_error", "request_timeout"})
 NOT_DONE = frozenset({"service_unavailable", "team_added_to_org", "accesslimited"})
 GONE = frozenset({"message_not_found", "thread_not_found", "cant_update_message"})
+LOOKED_AT = 200
+MOST_PAGES = 3
 
 
 @dataclass(slots=True)
@@ -40,6 +45,24 @@ class Slack:
     async def read(self, method: str, **params: Any) -> dict[str, Any]:
         """The answer of a method that reads; those take no JSON."""
         return await self._ask(method, http_verb="GET", params=params)
+
+    async def messages(self, method: str, **params: Any) -> list[dict[str, Any]]:
+        """Messages with their metadata, a few pages of them at most; none without the right."""
+        found: list[dict[str, Any]] = []
+        cursor = ""
+        for _ in range(MOST_PAGES):
+            more = {"cursor": cursor} if cursor else {}
+            try:
+                answer = await self.read(
+                    method, include_all_metadata=True, limit=LOOKED_AT, **params, **more
+                )
+            except Permanent:
+                return []  # a repetition is better than silence
+            found += answer.get("messages", ())
+            cursor = str((answer.get("response_metadata") or {}).get("next_cursor") or "")
+            if not cursor:
+                break
+        return found
 
     async def _ask(self, method: str, **how: Any) -> dict[str, Any]:
         try:
@@ -71,6 +94,23 @@ class Slack:
             session=self._session,
             retry_handlers=[],
         )
+
+
+def metadata(uid: str, told: str) -> dict[str, Any]:
+    """What a message carries so that it is found again: whom it is about, and what it tells."""
+    return {"event_type": "crossfade", "event_payload": {"uid": uid, "told": told}}
+
+
+def told_of(message: Mapping[str, Any], uid: str = "") -> str:
+    """What a message of ours tells; empty where it is not ours, or not about `uid`."""
+    carried = message.get("metadata") or {}
+    payload = (carried.get("event_payload") or {}) if isinstance(carried, Mapping) else {}
+    return str(payload.get("told", "")) if uid in ("", payload.get("uid")) else ""
+
+
+def seal(rendered: Sequence[Mapping[str, Any]]) -> str:
+    """A short text that differs where what is shown differs."""
+    return hashlib.sha256(orjson.dumps(rendered)).hexdigest()[:32]
 
 
 def _sorted(method: str, error: SlackApiError) -> CrossfadeError:

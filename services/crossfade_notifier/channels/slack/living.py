@@ -7,13 +7,11 @@ crash between posting and recording the message is looked up by our metadata, no
 
 from __future__ import annotations
 
-import hashlib
 import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-import orjson
 from pydantic import SecretStr
 
 from crossfade.errors import NotFound, Permanent
@@ -22,7 +20,7 @@ from crossfade_notifier.channels.links import Links
 from crossfade_notifier.channels.mrkdwn import cut, escape
 from crossfade_notifier.channels.port import LIVING, Manners, Parcel
 from crossfade_notifier.channels.slack.blocks import Block, blocks, fallback
-from crossfade_notifier.channels.slack.calls import Slack
+from crossfade_notifier.channels.slack.calls import Slack, metadata, seal, told_of
 from crossfade_notifier.channels.slack_webhook import ICONS
 from crossfade_notifier.outbox import Told
 
@@ -31,9 +29,9 @@ log = logging.getLogger(__name__)
 BROADCAST: frozenset[Topic] = frozenset(
     {"winner", "rolled-back", "failed", "approval", "stuck"}
 )
-LOOKED_AT = 200
-MOST_PAGES = 3
 LONGEST = 3900
+ALONE = frozenset({Urgency.TERMINAL, Urgency.APPROVAL})
+"""What a run tells by itself even in a crowded channel."""
 CLOSED_TO_US = ("channel_not_found", "not_in_channel", "is_archived", "restricted_action")
 SLACK_SLACK_SECONDS = 5.0
 
@@ -52,10 +50,12 @@ class LivingSlack:
     per_second: float = 1.0
     name: str = "slack"
     manners: Manners = LIVING
-    _slack: Slack = field(init=False)
+    crowded: frozenset[str] = frozenset()
+    """Channels with so many runs that progress is shown in their summary alone."""
+    slack: Slack = field(init=False)
 
     def __post_init__(self) -> None:
-        self._slack = Slack(self.token, self.api, self.timeout_seconds)
+        self.slack = Slack(self.token, self.api, self.timeout_seconds)
 
     def wants(self, known: Known, told: Told) -> bool:
         """Everything about experiments; what services say of themselves is for the log."""
@@ -63,12 +63,19 @@ class LivingSlack:
 
     async def deliver(self, parcel: Parcel) -> None:
         """Bring the message up to date, then tell the story in its thread."""
+        if "ts" not in parcel.memory and self._summed_up(parcel):
+            return
         try:
             await self._tell(parcel, parcel.memory)
         except NotFound:
             # Somebody deleted the message: a new one, with the story in its thread.
             parcel.memory.clear()
             await self._tell(parcel, parcel.memory)
+
+    def _summed_up(self, parcel: Parcel) -> bool:
+        """Whether the summary of its channel says all that there is to say."""
+        place = parcel.memory.get("place") or parcel.place or self.channel
+        return place in self.crowded and all(t.urgency not in ALONE for t in parcel.told)
 
     async def _tell(self, parcel: Parcel, memory: dict[str, str]) -> None:
         await self._show(parcel, memory)
@@ -77,30 +84,30 @@ class LivingSlack:
 
     async def close(self) -> None:
         """Close the connections."""
-        await self._slack.close()
+        await self.slack.close()
 
     async def _show(self, parcel: Parcel, memory: dict[str, str]) -> None:
         known = parcel.known
         if not parcel.told and "ts" not in memory:
             return  # quiet hours: what is not there yet waits for their end
         rendered = self._render(parcel, memory)
-        seal = _seal(rendered[:-1])  # the last block is the clock: it alone is no news
-        if memory.get("seal") == seal:
+        now = seal(rendered[:-1])  # the last block is the clock: it alone is no news
+        if memory.get("seal") == now:
             return
         if "ts" not in memory and parcel.doubtful:
             await self._find(parcel, memory)
         body = {
             "text": fallback(known, parcel.stuck),
             "blocks": rendered,
-            "metadata": _metadata(known.uid, "living"),
+            "metadata": metadata(known.uid, "living"),
         }
         if "ts" in memory:
-            await self._slack.call(
+            await self.slack.call(
                 "chat.update", channel=memory["channel"], ts=memory["ts"], **body
             )
         else:
             await self._post(parcel, memory, body)
-        memory["seal"] = seal
+        memory["seal"] = now
 
     def _render(self, parcel: Parcel, memory: Mapping[str, str]) -> list[Block]:
         """The message, with what is not as the experiment wishes it."""
@@ -111,7 +118,7 @@ class LivingSlack:
     async def _post(self, parcel: Parcel, memory: dict[str, str], body: dict[str, Any]) -> None:
         place = memory.get("place") or parcel.place or self.channel
         try:
-            made = await self._slack.call(
+            made = await self.slack.call(
                 "chat.postMessage", channel=place, unfurl_links=False, **body
             )
         except Permanent as error:
@@ -147,31 +154,29 @@ class LivingSlack:
         self, known: Known, group: Sequence[Told], memory: Mapping[str, str]
     ) -> None:
         numbers = ",".join(str(t.n) for t in group)
-        await self._slack.call(
+        await self.slack.call(
             "chat.postMessage",
             channel=memory["channel"],
             thread_ts=memory["ts"],
             text=_lines(group),
             reply_broadcast=group[-1].topic in BROADCAST,
             unfurl_links=False,
-            metadata=_metadata(known.uid, numbers),
+            metadata=metadata(known.uid, numbers),
         )
 
     async def _find(self, parcel: Parcel, memory: dict[str, str]) -> None:
         """Look for a message that an attempt without an answer may have posted."""
         channel = memory.get("place") or parcel.place or self.channel
-        found = await self._read(
-            "conversations.history",
-            channel=channel,
-            oldest=_oldest(parcel.since),
+        found = await self.slack.messages(
+            "conversations.history", channel=channel, oldest=_oldest(parcel.since)
         )
         for message in found:
-            if _about(message, parcel.known.uid) == "living":
+            if told_of(message, parcel.known.uid) == "living":
                 memory["channel"], memory["ts"] = channel, str(message["ts"])
                 return
 
     async def _replies(self, memory: Mapping[str, str], since: float) -> set[str]:
-        found = await self._read(
+        found = await self.slack.messages(
             "conversations.replies",
             channel=memory["channel"],
             ts=memory["ts"],
@@ -179,27 +184,8 @@ class LivingSlack:
         )
         told: set[str] = set()
         for message in found:
-            told.update(str(_payload(message).get("told", "")).split(","))
+            told.update(told_of(message).split(","))
         return told
-
-    async def _read(self, method: str, **body: Any) -> list[dict[str, Any]]:
-        """Messages with their metadata, a few pages of them at most."""
-        found: list[dict[str, Any]] = []
-        cursor = ""
-        for _ in range(MOST_PAGES):
-            more = {"cursor": cursor} if cursor else {}
-            try:
-                answer = await self._slack.read(
-                    method, include_all_metadata=True, limit=LOOKED_AT, **body, **more
-                )
-            except Permanent:
-                # No right to read history: then a repetition is better than silence.
-                return []
-            found += answer.get("messages", ())
-            cursor = str((answer.get("response_metadata") or {}).get("next_cursor") or "")
-            if not cursor:
-                break
-        return found
 
 
 def _unlike(told: Sequence[Told], last: str) -> list[Told]:
@@ -238,23 +224,5 @@ def _line(told: Told) -> str:
     return f"{ICONS.get(told.topic, ':small_blue_diamond:')} {escape(told.text)}"
 
 
-def _metadata(uid: str, told: str) -> dict[str, Any]:
-    return {"event_type": "crossfade", "event_payload": {"uid": uid, "told": told}}
-
-
-def _payload(message: Mapping[str, Any]) -> Mapping[str, Any]:
-    metadata = message.get("metadata") or {}
-    return metadata.get("event_payload") or {} if isinstance(metadata, Mapping) else {}
-
-
-def _about(message: Mapping[str, Any], uid: str) -> str:
-    payload = _payload(message)
-    return str(payload.get("told", "")) if payload.get("uid") == uid else ""
-
-
 def _oldest(since: float) -> str:
     return f"{since - SLACK_SLACK_SECONDS:.6f}"
-
-
-def _seal(rendered: Sequence[Mapping[str, Any]]) -> str:
-    return hashlib.sha256(orjson.dumps(rendered)).hexdigest()[:32]
