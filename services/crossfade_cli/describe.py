@@ -72,12 +72,12 @@ def _winner(experiment: Json) -> Iterator[str]:
     conformance = pattern(experiment) == "Conformance"
     yield "****** Winner Assessment ******"
     yield from EXPLAINED.get(pattern(experiment), ())
-    if not conformance:
+    if not conformance and versions(experiment):
         yield f"App versions in this experiment: [{' '.join(versions(experiment))}]"
     found = winner.get("winner") if winner.get("winnerFound") else None
     yield f"Winning version: {found or 'not found'}"
-    if not conformance:
-        recommended = (experiment.get("status") or {}).get("versionRecommendedForPromotion", "")
+    recommended = (experiment.get("status") or {}).get("versionRecommendedForPromotion")
+    if not conformance and recommended is not None:
         yield f"Version recommended for promotion: {recommended}"
 
 
@@ -140,7 +140,8 @@ def _metrics(experiment: Json) -> Iterator[str]:
     read = _block(experiment, "aggregatedMetrics")
     if read is None:
         return
-    listed = (experiment.get("status") or {}).get("metrics") or [{"name": key} for key in read]
+    # Without its copies of the Metrics upstream draws the heading alone.
+    listed = (experiment.get("status") or {}).get("metrics") or ()
     yield "****** Metrics Assessment ******"
     yield METRICS
     yield table(

@@ -57,6 +57,7 @@ def describe(
 
 def _read(path: Path) -> dict[str, Any]:
     from crossfade.resources import parse_experiment
+    from crossfade.resources.parsing import misread_status
     from crossfade_cli.files import documents
 
     found = [d for d in documents([path]) if d.get("kind") == "Experiment"]
@@ -64,6 +65,8 @@ def _read(path: Path) -> dict[str, Any]:
         right = "right is one Experiment, as `kubectl get experiment NAME -o yaml` prints it"
         raise Malformed([FieldError(str(path), f"found {len(found)} Experiments; {right}")])
     parse_experiment(found[0])
+    if wrong := misread_status(found[0].get("status") or {}):
+        raise Malformed(wrong)
     return dict(found[0])
 
 

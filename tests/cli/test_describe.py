@@ -86,6 +86,31 @@ def test_metrics_are_found_under_either_form_of_their_key():
     assert "|  49.867 |  68.240 |" in describe(seed)
 
 
+def test_without_copies_of_the_metrics_the_table_is_its_heading_as_upstreams():
+    seed = the_seed()
+    del seed["status"]["metrics"]
+    drawn = [
+        "> Most recently read values of experiment metrics for each version.",
+        "+--------+---------+---------+",
+        "| METRIC | IRIS-V1 | IRIS-V2 |",
+        "+--------+---------+---------+",
+        "",
+    ]
+
+    assert describe(seed).endswith("\n".join(drawn))
+
+
+def test_lines_about_what_is_not_there_are_left_out_as_upstream_does():
+    seed = the_seed()
+    del seed["spec"]["versionInfo"]
+    del seed["status"]["versionRecommendedForPromotion"]
+    text = describe(seed)
+
+    assert "Winning version: iris-v2\n" in text
+    assert "App versions" not in text
+    assert "recommended" not in text
+
+
 def test_a_resource_comes_from_standard_input(call):
     result = call("describe", "-f", "-", "--layout", "iter8", stdin=yaml.safe_dump(the_seed()))
     assert result.exit_code == 0
@@ -106,6 +131,17 @@ def test_our_own_layout_shows_failure_conditions_weights_and_limits(call):
     assert "60 %" in out
     assert "iter8-seldon/error-rate ≤ 0.01" in out
     assert "6 of 15" in out
+
+
+def test_a_status_that_cannot_be_described_is_refused_by_field(call):
+    odd = yaml.safe_dump(the_seed(conditions="x", currentWeightDistribution=7))
+    for layout in ("crossfade", "iter8"):
+        result = call("describe", "-f", "-", "--layout", layout, stdin=odd)
+        assert (result.exit_code, result.stdout) == (1, "")
+        assert result.stderr.splitlines() == [
+            "status.conditions: found 'x'; right would be a list",
+            "status.currentWeightDistribution: found 7; right would be a list",
+        ]
 
 
 def test_what_is_no_experiment_is_refused_in_one_line(call):

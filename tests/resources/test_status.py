@@ -2,6 +2,9 @@
 
 from datetime import UTC, datetime, timedelta, timezone
 
+import pytest
+
+from crossfade.resources.parsing import misread_status
 from crossfade.resources.status import (
     Analysis,
     ConditionType,
@@ -94,3 +97,44 @@ def test_moments_are_utc_in_whole_seconds():
     berlin = timezone(timedelta(hours=2))
 
     assert moment(datetime(2021, 6, 22, 17, 20, 18, 5, tzinfo=berlin)) == "2021-06-22T15:20:18Z"
+
+
+def block(data):
+    return {"provenance": "p", "timestamp": "t", "data": data}
+
+
+@pytest.mark.parametrize(
+    ("status", "told"),
+    [
+        (3, "status: found 3; right would be a mapping"),
+        ({"conditions": "x"}, "status.conditions: found 'x'; right would be a list"),
+        ({"conditions": [{"status": "True"}]}, "status.conditions[0].type: is missing"),
+        ({"currentWeightDistribution": [{"name": "a", "value": "b"}]},
+         "status.currentWeightDistribution[0].value: found 'b'; right would be a whole number"),
+        ({"metrics": [{}]}, "status.metrics[0].name: is missing"),
+        ({"metrics": [{"name": "m", "metricObj": {"spec": {"units": 3}}}]},
+         "status.metrics[0].metricObj.spec.units: found 3; right would be text"),
+        ({"analysis": {"versionAssessments": block({"a": {"b": 1}})}},
+         "status.analysis.versionAssessments.data.a: found {'b': 1}; right would be a list"),
+        ({"analysis": {"aggregatedMetrics": block({"m": {"data": {"a": {"value": "x"}}}})}},
+         "status.analysis.aggregatedMetrics.data.m.data.a.value: 'x' is not a quantity"),
+    ],
+)  # fmt: skip
+def test_a_status_that_holds_something_else_is_told_by_field(status, told):
+    assert [str(error).startswith(told) for error in misread_status(status)] == [True], (
+        misread_status(status)
+    )
+
+
+@pytest.mark.parametrize(
+    "status",
+    [
+        {},
+        ExperimentStatus.fresh(NOW).dump(),
+        {"stage": "Sleeping", "conditions": [{"type": "ExperimentFailed", "status": "False"}]},
+        {"analysis": {"versionAssessments": block(None), "winnerAssessment": {"data": {}}}},
+        {"metrics": [{"name": "m", "metricObj": {"spec": {"sampleSize": {"name": "n"}}}}]},
+    ],
+)
+def test_a_status_of_another_release_is_none_the_worse_for_it(status):
+    assert misread_status(status) == []

@@ -8,14 +8,16 @@ from typing import Any, TypeVar, get_args
 from pydantic import BaseModel, ValidationError
 from pydantic.fields import FieldInfo
 
-from crossfade.errors import Malformed
+from crossfade.errors import FieldError, Malformed
 from crossfade.resources.experiments import API_VERSION, Experiment
 from crossfade.resources.fields import Resource
 from crossfade.resources.metrics import Metric
 from crossfade.resources.mistakes import path, shown, translated
+from crossfade.resources.status import ExperimentStatus
 
 R = TypeVar("R", bound=Resource)
 Steps = tuple[str | int, ...]
+OFTEN_LEFT_OUT = ("data", "metricObj", "provenance", "timestamp", "winnerFound")
 
 
 def parse_experiment(doc: Mapping[str, Any]) -> Experiment:
@@ -26,6 +28,31 @@ def parse_experiment(doc: Mapping[str, Any]) -> Experiment:
 def parse_metric(doc: Mapping[str, Any]) -> Metric:
     """A Metric, or `Malformed` with every mistake."""
     return _parsed(Metric, doc, "Metric")
+
+
+def misread_status(status: object) -> list[FieldError]:
+    """Fields of a status that hold something else than v2alpha2 has there.
+
+    Releases differ in what they leave out and in the words that they know: neither is a mistake.
+    """
+    try:
+        ExperimentStatus.model_validate(
+            without_empty(status, ExperimentStatus), by_alias=True, by_name=False
+        )
+    except ValidationError as failure:
+        kinds = [error["type"] for error in failure.errors(include_url=False)]
+        told = zip(translated(failure, ("status",)), kinds, strict=True)
+        return [error for error, kind in told if not _differs(error, kind)]
+    return []
+
+
+def _differs(error: FieldError, kind: str) -> bool:
+    """Whether it is what one release has and another has not."""
+    last = error.field.rpartition(".")[2]
+    # A copy of a Metric may be of any release, and units are all that is read of it.
+    copied = ".metricObj." in error.field and last not in ("spec", "units")
+    left_out = kind == "missing" and last in OFTEN_LEFT_OUT
+    return copied or left_out or kind in ("enum", "literal_error")
 
 
 def unknown_fields(doc: Mapping[str, Any], model: type[Resource]) -> list[str]:
