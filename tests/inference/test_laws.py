@@ -7,9 +7,9 @@ from dataclasses import replace
 import orjson
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from inference_builders import CONVERSION, ERRORS, a_look, a_plan
+from inference_builders import BUCKETS, CONVERSION, ERRORS, MEAN, P95, a_look, a_plan
 
-from crossfade_analyzer.inference import Evidence, step
+from crossfade_analyzer.inference import Claim, Evidence, step
 
 COUNT = st.integers(0, 3000)
 LOST = st.floats(0, 1).map(lambda x: x < 0.1)
@@ -91,3 +91,36 @@ def test_state_survives_json_and_a_repeat_changes_nothing(run):
         assert Evidence.from_json(orjson.loads(orjson.dumps(evidence.to_json()))) == evidence
         look = a_look(plan, k, looks[k - 1], before)
         assert step(plan, evidence, look) == (evidence, findings)
+
+
+SQUARES = replace(MEAN, name="squares", buckets=(), sum_of_squares="sq", upper_bound=1e4)
+REVENUE = Claim("revenue", "mean", "reward", "sum", "req", sum_of_squares="sq")
+ORDERS = Claim("orders", "poisson", "reward", "conv", "req", direction="low")
+A_SECOND = Claim("alerts", "poisson", numerator="err", exposure="time", upper=0.02)
+LOAD = Claim("load", "gauge", numerator="sum", upper=10.0)
+WEIGHED = replace(LOAD, name="weighed", denominator="req", relative_to_baseline=True)
+RATIO = replace(ERRORS, name="ratio", numerator="conv", as_ratio=True)
+SUCCESS = Claim("success", "bernoulli", numerator="conv", denominator="req", lower=0.9)
+CLAIMS = st.sampled_from(
+    [
+        (CONVERSION, ERRORS, MEAN, P95),
+        (REVENUE, SQUARES, RATIO),
+        (ORDERS, A_SECOND, SUCCESS),
+        (replace(LOAD, role="reward", upper=None), WEIGHED, LOAD, ERRORS),
+    ]
+)
+NUMBERS = st.none() | st.integers(0, 5000).map(float) | st.floats()
+KEYS = ("req", "conv", "err", "sum", "sq", *(key for _, key in BUCKETS))
+READ = st.fixed_dictionaries(dict.fromkeys(KEYS, NUMBERS))
+
+
+@settings(max_examples=120, deadline=None)
+@given(CLAIMS, st.lists(st.tuples(READ, READ), min_size=1, max_size=5), st.booleans())
+def test_no_reading_however_absurd_stops_a_run(claims, looks, early):
+    plan = a_plan(*claims, iterations=len(looks), early_stop=early)
+    evidence = Evidence.fresh(plan)
+    for k, (one, other) in enumerate(looks, 1):
+        evidence, findings = step(plan, evidence, a_look(plan, k, {"b": one, "c": other}))
+        assert sum(findings.split.values()) == 100
+        assert Evidence.from_json(orjson.loads(orjson.dumps(evidence.to_json()))) == evidence
+        assert not any("nan" in text or "inf" in text for _, text in findings.reasons)

@@ -31,7 +31,7 @@ CLAIMS = [
 
 
 def draw_readings(rng, totals, plan, evidence_split, hard):
-    """One look's cumulative readings of every version, some lost and some restarted."""
+    """One look's cumulative readings of every version, some lost, absurd or restarted."""
     shape = evidence_split.shape
     n = rng.poisson(800 * evidence_split / 100)
     grown = {
@@ -46,8 +46,9 @@ def draw_readings(rng, totals, plan, evidence_split, hard):
     restarted = rng.random(shape) < (0.1 if hard else 0.0)
     for key, more in grown.items():
         totals[key] = np.where(restarted, 0.0, totals.get(key, np.zeros(shape))) + more
+    lost = rng.choice([np.nan, np.nan, -5.0, 1e40, 1e-30], shape)
     return {
-        key: np.where(rng.random(shape) < (0.1 if hard else 0.0), np.nan, value)
+        key: np.where(rng.random(shape) < (0.1 if hard else 0.0), lost, value)
         for key, value in totals.items()
     }
 

@@ -18,7 +18,7 @@ from . import (
     ratio_check,
 )
 from .batches import Counts
-from .claim_specs import Claim
+from .claim_specs import COUNTED, Claim
 from .evidence import Evidence, Line, Traffic
 from .plan import Look, Plan
 
@@ -92,7 +92,7 @@ def _forecast(old: float | None, rate: float, weight: int, whole: int) -> float 
 
 def _reading(plan: Plan, look: Look, name: str) -> float | None:
     value = look.readings.get(name, {}).get(plan.traffic_key or "")
-    return value if value is not None and math.isfinite(value) else None
+    return value if value is not None and batches.plausible(value, COUNTED) else None
 
 
 def _requests(plan: Plan, look: Look, name: str, seen: float) -> float | None:

@@ -6,7 +6,6 @@ that the next batch covers both intervals. Nothing here looks at what the counts
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from itertools import pairwise
 
@@ -14,13 +13,21 @@ from .claim_specs import Claim
 
 Counts = tuple[float, ...]
 
+LEAST = 1e-24
+"""What is nearer to zero and is not zero is no reading: its square's square is not a number."""
+
+
+def plausible(value: float, bounds: tuple[float, float]) -> bool:
+    """Whether a reading can be one: finite, within its bounds, not vanishingly small."""
+    return bounds[0] <= value <= bounds[1] and (abs(value) >= LEAST or value == 0.0)
+
 
 def group(claim: Claim, readings: Mapping[str, float | None], elapsed: float) -> Counts | None:
-    """The readings of one version for a claim, in the claim's order; None if any is missing."""
+    """The readings of one version for a claim, in its order; None if any is missing or absurd."""
     found = []
-    for key in claim.keys:
+    for key, bounds in zip(claim.keys, claim.bounds, strict=True):
         value = readings.get(key)
-        if value is None or not math.isfinite(value):
+        if value is None or not plausible(value, bounds):
             return None
         found.append(float(value))
     if claim.exposure == "time":

@@ -19,6 +19,8 @@ Kind = Literal["bernoulli", "poisson", "mean", "quantile", "gauge", "budget", "d
 
 SLOW_TAIL = (1.5, 2.2, 4.0, 10.0)
 ERRORS = (1.5, 2.5, 5.0, 15.0, 50.0)
+COUNTED, MEASURED = (0.0, 1e15), (-1e30, 1e30)
+"""What a reading can be: nothing is counted below zero, or so high that one more is not seen."""
 
 
 @dataclass(frozen=True)
@@ -154,6 +156,19 @@ class Claim:
             square = [self.sum_of_squares] if self.sum_of_squares else []
             head += square or [key_of[edge] for edge in self.edges]
         return tuple(head)
+
+    @cached_property
+    def bounds(self) -> tuple[tuple[float, float], ...]:
+        """The least and the most that each of `keys` can be read as."""
+        signed = self.kind in ("mean", "gauge", "budget", "descriptive")
+        return tuple(
+            MEASURED
+            if signed and key == self.numerator
+            else (0.0, MEASURED[1])
+            if key == self.sum_of_squares
+            else COUNTED
+            for key in self.keys
+        )
 
     @cached_property
     def firm(self) -> int:

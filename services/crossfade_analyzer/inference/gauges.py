@@ -65,7 +65,7 @@ def log_evidence(state: GaugeState, iterations: int) -> float:
     if k < 2.0 or state.zz <= 0.0 or phi0 <= 0.0:
         return 0.0
     whole = phi0 + state.xx
-    r = max(state.zz - state.xz * state.xz / whole, 1e-300)
+    r = max(state.zz - state.xz * state.xz / whole, 1e-16 * state.zz)
     t = (state.xz / whole) / math.sqrt(r / (k * whole))
     log_e = -0.5 * math.log(1.0 + state.xx / phi0) - 0.5 * k * math.log(r / state.zz)
     log_e += math.log(max(2.0 * stdtr(k, t), 1e-300))

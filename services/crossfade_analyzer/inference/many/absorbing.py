@@ -9,7 +9,7 @@ import numpy as np
 
 from crossfade_analyzer.inference import increments
 from crossfade_analyzer.inference.absorbing import LEAST_EVENTS, MEMORY
-from crossfade_analyzer.inference.claim_specs import Claim
+from crossfade_analyzer.inference.claim_specs import COUNTED, Claim
 from crossfade_analyzer.inference.information import EXPLICIT_LOOKS
 from crossfade_analyzer.inference.plan import Plan
 from crossfade_analyzer.inference.ratio_check import LOG_CAP, TILTS
@@ -86,6 +86,7 @@ def count_traffic(
 ) -> tuple[Floats, Ints, Floats, Floats, Bools]:
     """(seen, at, forecast, requests of this interval, whether every version has it alone)."""
     now = look.readings.get(plan.traffic_key or "", np.full(look.split.shape, np.nan))
+    now = batches.plausible(now, COUNTED)
     if plan.traffic_window == "interval":
         delta, valid = now, np.isfinite(now)
     else:

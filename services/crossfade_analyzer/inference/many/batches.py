@@ -6,9 +6,17 @@ from collections.abc import Mapping
 
 import numpy as np
 
+from crossfade_analyzer.inference.batches import LEAST
 from crossfade_analyzer.inference.claim_specs import Claim
 
 from .evidence import Bools, Floats
+
+
+def plausible(readings: Floats, bounds: tuple[float, float]) -> Floats:
+    """The readings, NaN in place of what cannot be one; see the scalar function."""
+    known = (readings >= bounds[0]) & (readings <= bounds[1])
+    known &= (np.abs(readings) >= LEAST) | (readings == 0.0)
+    return np.where(known, readings, np.nan)
 
 
 def group(
@@ -16,7 +24,10 @@ def group(
 ) -> Floats:
     """Readings of every version, NaN where there is none: [member, experiment, version]."""
     missing = np.full(shape, np.nan)
-    found = [readings.get(key, missing) for key in claim.keys]
+    found = [
+        plausible(readings.get(key, missing), bounds)
+        for key, bounds in zip(claim.keys, claim.bounds, strict=True)
+    ]
     if claim.as_ratio and claim.denominator:
         found[1] = found[1] * found[0]
     if claim.exposure == "time":
