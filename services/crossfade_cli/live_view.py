@@ -16,7 +16,8 @@ from rich.text import Text
 
 from crossfade.events import Event
 from crossfade.telling import Known, headline, learn, tell, why
-from crossfade.telling.numbers import number
+from crossfade.telling.numbers import brief, duration, number
+from crossfade.telling.phases import phase
 from crossfade.telling.sentences import NEEDS_APPROVAL, PAUSED
 from crossfade_cli.numbers import BAR, bar, colour, numbers
 from crossfade_cli.trails import Trail, sparkline
@@ -26,6 +27,7 @@ __all__ = ["LiveView"]
 LINES = 6
 PROGRESS = 24
 WIDE = 96  # columns from which the split's way has room beside its bars
+BESIDE = 53  # columns of what stands beside a version's name and bar
 TONES = {
     "promoted": "green",
     "kept": "green",
@@ -79,10 +81,14 @@ class Picture:
         if known.versions:
             yield Group(Text(), _traffic(known, self.view.trail, options.max_width))
             yield Group(Text(), numbers(known, self.view.trail, options.max_width))
-        yield from (Text(f"  ! {text}", "yellow") for text in known.troubles.values())
+        if known.troubles:
+            told = (_hanging("!", text, "yellow") for text in known.troubles.values())
+            yield Group(Text(), *told)
         if self.log and self.view.said:
             yield Text()
-            yield from (_line(at, text) for at, text in self.view.said)
+            *earlier, (at, text) = self.view.said
+            yield from (_line(*one) for one in earlier)
+            yield _hanging(at, text)  # the newest is read to its end
 
 
 def _title(known: Known) -> RenderableType:
@@ -96,7 +102,7 @@ def _title(known: Known) -> RenderableType:
 
 
 def _verdict(known: Known, now: datetime) -> Group:
-    state = known.outcome if known.over else known.stage.lower()
+    state = known.outcome if known.over else phase(known).replace("_", " ")
     first = Text.assemble(
         (headline(known), f"bold {_tone(known)}"), (f"   {state or ''}", "dim")
     )
@@ -128,18 +134,20 @@ def countdown(known: Known, now: datetime) -> str:
     if not looking or known.final or since is None:
         return ""
     left = known.interval_seconds - (now - since).total_seconds()
-    return f"   next in {max(0, round(left))} s"
+    return f"   next in {duration(round(left))}"
 
 
 def _traffic(known: Known, trail: Trail, room: int) -> Table:
     """For each version: its weight in force, where it came from, and what is asked or measured."""
     table = Table.grid(padding=(0, 2))
+    names = [brief(version, room // 5) for version in known.versions]
+    width = min(BAR if room >= WIDE else BAR // 2, room - max(map(len, names)) - BESIDE)
     for at, version in enumerate(known.versions):
         share = known.split.get(version, 0)
         ahead = version == known.winner and not known.over
         cells = [
-            Text(f"  {version}", "bold" if ahead else ""),
-            bar(share, colour(at), BAR if room >= WIDE else BAR // 2),
+            Text(f"  {names[at]}", "bold" if ahead else ""),
+            bar(share, colour(at), max(width, 1)),
             Text(f"{share} %", justify="right"),
         ]
         if room >= WIDE:
@@ -162,6 +170,14 @@ def _beside(known: Known, trail: Trail, version: str) -> str:
 
 def _ahead(ahead: bool) -> Text:
     return Text("◀ ahead" if ahead else "", "green")
+
+
+def _hanging(mark: str, text: str, style: str = "") -> Table:
+    """A sentence in as many lines as it needs, its mark beside the first."""
+    table = Table.grid(padding=(0, 0))
+    gap = " " * min(len(mark), 2)
+    table.add_row(Text(f"  {mark}{gap}", style or "dim"), Text(text, style))
+    return table
 
 
 def _line(at: str, text: str) -> Text:

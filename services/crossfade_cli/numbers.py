@@ -8,7 +8,7 @@ from rich.table import Table
 from rich.text import Text
 
 from crossfade.telling import Known, Limit, ObjectiveState, objective_states
-from crossfade.telling.numbers import number, spoken, unit
+from crossfade.telling.numbers import brief, number, quantity, spoken, unit
 from crossfade.telling.objectives import chances
 from crossfade.telling.sentences import focus
 from crossfade_cli.trails import Trail, sparkline
@@ -69,7 +69,8 @@ def numbers(known: Known, trail: Trail, room: int) -> Table:
     table = Table.grid(padding=(0, 2))
     heads: list[Text] = []
     for version in known.versions:
-        heads += [Text(version, "bold", justify="right"), *([Text("")] if drawn else [])]
+        head = Text(brief(version, VALUE), "bold", justify="right")
+        heads += [head, *([Text("")] if drawn else [])]
     table.add_row("", *heads, Text(_heading(known), "dim"))
     states = {(s.metric, s.version): s for s in objective_states(known)}
     for limit in known.objectives:
@@ -112,9 +113,15 @@ def _heading(known: Known) -> str:
 def _objective(cells: Sequence[ObjectiveState], trail: Trail, drawn: int) -> Iterator[Text]:
     for state in cells:
         mark, style = MARKS[state.standing]
-        yield Text.assemble(f"{plain(state.value)} ", (mark, style), justify="right")
+        yield Text.assemble(f"{_value(state)} ", (mark, style), justify="right")
         if drawn:
             yield Text(sparkline(trail.values(state.metric, state.version), drawn), "dim")
+
+
+def _value(state: ObjectiveState) -> str:
+    """Its number; of a time far below its unit with the unit in which it can be read."""
+    said, suffix = quantity(state.value, state.unit.strip()), state.unit
+    return plain(state.value) if not suffix or said.endswith(suffix) else said
 
 
 def _used(state: ObjectiveState, tight: bool) -> Text:

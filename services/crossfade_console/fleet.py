@@ -15,9 +15,9 @@ from prometheus_client.core import (
 )
 from prometheus_client.registry import Collector, CollectorRegistry
 
+from crossfade.telling.phases import phase
 from crossfade_console.projection import Projection
 from crossfade_console.series import PHASES
-from crossfade_console.views import phase
 
 OUTCOMES = ("promoted", "rolled-back", "inconclusive", "failed", "aborted")
 BUCKETS = (60.0, 300.0, 900.0, 3600.0, 4 * 3600.0, 24 * 3600.0, 3 * 86400.0, 7 * 86400.0)

@@ -9,8 +9,8 @@ from typing import Literal
 from crossfade.telling import objective_states
 from crossfade.telling.numbers import short
 from crossfade.telling.objectives import chances
+from crossfade.telling.phases import phase
 from crossfade_console.projection import Run
-from crossfade_console.views import phase
 
 PHASES = (
     "waiting",

@@ -9,6 +9,7 @@ from typing import Any
 from crossfade.telling import Known, headline, objective_states, why
 from crossfade.telling.numbers import spoken, unit
 from crossfade.telling.objectives import ObjectiveState, chances
+from crossfade.telling.phases import phase
 from crossfade.telling.sentences import NEEDS_APPROVAL, PAUSED, focus, leader
 from crossfade_console.histories import reward_intervals
 from crossfade_console.projection import Run
@@ -16,20 +17,6 @@ from crossfade_console.proofs import proof, proofs
 from crossfade_console.trust import trust
 
 View = dict[str, Any]
-
-
-def phase(known: Known) -> str:
-    """One word for where a run is; finer than its stage."""
-    if known.over:
-        return "completed"
-    if known.reason == NEEDS_APPROVAL:
-        return "waiting_approval"
-    if known.stage == "Running":
-        if known.reason == PAUSED:
-            return "paused"
-        return "insufficient_data" if known.verdict == "no-data" else "running"
-    stages = {"Waiting": "waiting", "Initializing": "starting", "Finishing": "finishing"}
-    return stages.get(known.stage, "waiting")
 
 
 def tone(known: Known) -> str:

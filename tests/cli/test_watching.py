@@ -10,7 +10,7 @@ from datetime import timedelta
 from cli_builders import enrol
 from rich.console import Console
 
-from crossfade.events import Incident
+from crossfade.events import Incident, StageChange
 from crossfade.testing.runs import START, UID, IrisRun
 from crossfade_cli.live_view import LiveView
 from crossfade_cli.trails import sparkline
@@ -111,3 +111,51 @@ async def test_following_is_left_by_ctrl_c_without_a_traceback(talk):
             await child.wait()
     assert child.returncode != 0
     assert b"Traceback" not in errors
+
+
+def renamed(events, names):
+    """The same events about versions that are called otherwise."""
+    for at, event in events:
+        text = event.model_dump_json(by_alias=True)
+        for old, new in names.items():
+            text = text.replace(f'"{old}"', f'"{new}"')
+        said = type(event).model_validate_json(text)
+        yield at, said.about(event.namespace, event.name)
+
+
+def test_long_names_keep_both_ends_and_every_version_its_line():
+    names = {f"iris-v{n}": f"recommender-{'x' * 40}-of-november-{n}-hotfix" for n in (1, 2)}
+    view = LiveView()
+    for at, event in renamed(IrisRun().events(6), names):
+        view.take(event, at)
+    for width in (80, 120):
+        lines = drawn(view, START + timedelta(seconds=63), width).splitlines()
+        bars = [line for line in lines if "% of requests at" in line]
+
+        assert max(map(len, lines)) <= width
+        assert [line.split()[0].partition("…")[2][-8:] for line in bars] == [
+            "1-hotfix",
+            "2-hotfix",
+        ]
+        assert all(line.startswith("  recomme") and " % " in line for line in bars)
+
+
+def test_a_paused_run_says_so_and_counts_nothing_down():
+    view = after(6)
+    paused = StageChange(uid=UID, stage="Running", reason="Paused", message="Paused by ada")
+    view.take(paused, START + timedelta(seconds=62))
+    text = drawn(view, START + timedelta(seconds=63))
+
+    assert "Paused by ada   paused" in text
+    assert "next in" not in text
+
+
+def test_the_newest_sentence_is_read_to_its_end():
+    view = after(6)
+    long = f"{'a long story ' * 12}with an end"
+    view.take(
+        Incident(uid=UID, iteration=6, what_happened="x", text=long),
+        START + timedelta(seconds=62),
+    )
+
+    assert "with an end" in drawn(view, START + timedelta(seconds=63), 80).splitlines()[-1]

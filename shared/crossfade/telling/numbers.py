@@ -28,6 +28,14 @@ def short(metric: str) -> str:
     return metric.rpartition("/")[2]
 
 
+def brief(name: str, most: int) -> str:
+    """A name of at most so many characters, with both its ends: versions differ in either."""
+    if len(name) <= most:
+        return name
+    end = most // 2
+    return f"{name[: most - end - 1]}…{name[-end:]}"
+
+
 def spoken(metric: str) -> str:
     """A metric's name as words: `user engagement`."""
     return short(metric).replace("-", " ").replace("_", " ")
