@@ -89,8 +89,8 @@ def absence_as_zero(document: Document) -> Iterator[Finding]:
             "warning" if ratio else "info",
             query.where,
             "`or vector(0)` reads 0 where nothing was scraped: an outage looks like perfection",
-            "leave it out: what is absent is told as absent, never counted as failure; or take the 0 "
-            "from a series that is always there: `or on() 0 * sum(…)`",
+            "leave it out: what is absent is told as absent, never counted as failure; or take "
+            "the 0 from a series that is always there: `or on() 0 * sum(…)`",
         )
 
 
