@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from bisect import bisect_left
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -18,9 +17,10 @@ from prometheus_client.registry import Collector, CollectorRegistry
 from crossfade.telling.phases import phase
 from crossfade_console.projection import Projection
 from crossfade_console.series import PHASES
+from crossfade_console.tallies import Tally
 
-OUTCOMES = ("promoted", "rolled-back", "inconclusive", "failed", "aborted")
-BUCKETS = (60.0, 300.0, 900.0, 3600.0, 4 * 3600.0, 24 * 3600.0, 3 * 86400.0, 7 * 86400.0)
+OUTCOMES = ("promoted", "kept", "rolled-back", "inconclusive", "no-data", "failed", "aborted")
+"""All are there from the start, at 0: what first appears with a 1 has not increased."""
 
 
 def fleet_text(projection: Projection) -> bytes:
@@ -42,7 +42,14 @@ class _Fleet(Collector):
         """The families."""
         yield self._phases()
         yield self._finished()
-        yield _durations(self.projection.durations)
+        told = "From admission to the end."
+        yield _histogram(
+            "crossfade_experiment_duration_seconds", told, self.projection.durations
+        )
+        told = "Of that, how long a run was paused or waited for an approval."
+        yield _histogram(
+            "crossfade_experiment_waiting_human_seconds", told, self.projection.waits
+        )
         errors = CounterMetricFamily(
             "crossfade_backend_errors", "Readings without a value by reason.", labels=["kind"]
         )
@@ -75,15 +82,7 @@ class _Fleet(Collector):
         return family
 
 
-def _durations(seconds: list[float]) -> Metric:
-    family = HistogramMetricFamily(
-        "crossfade_experiment_duration_seconds", "From admission to the end."
-    )
-    ordered = sorted(seconds)
-    buckets = [(str(limit), float(_upto(ordered, limit))) for limit in BUCKETS]
-    family.add_metric([], [*buckets, ("+Inf", float(len(ordered)))], sum(ordered))
+def _histogram(name: str, told: str, tally: Tally) -> Metric:
+    family = HistogramMetricFamily(name, told)
+    family.add_metric([], tally.buckets(), tally.seconds)
     return family
-
-
-def _upto(ordered: list[float], limit: float) -> int:
-    return bisect_left(ordered, limit + 1e-9)

@@ -13,13 +13,16 @@ from typing import Any
 from crossfade.events import Assessment, Incident, MetricSample, StageChange
 from crossfade.runtime.service import Logged
 from crossfade.telling import Known, learn
+from crossfade.telling.phases import phase
 from crossfade_console.entries import entry
 from crossfade_console.histories import History, packed
 from crossfade_console.queues import Place, Queues
+from crossfade_console.tallies import Tally
 
 LINES = 250
 MOST_RUNS = 5000
 SERVICE_LINES = 100
+FOR_SOMEBODY = ("paused", "waiting_approval")
 LONGEST_VERSION = 19
 
 
@@ -34,6 +37,9 @@ class Run:
     version: int = 0
     decisions: Counter[str] = field(default_factory=Counter)
     fights: int = 0
+    held_at: datetime | None = None
+    """Since when it waits for somebody; None while it does not."""
+    held_seconds: float = 0.0
     place: Place | None = None
     """Where it stands at its target; None before it is known and after the end."""
 
@@ -49,7 +55,8 @@ class Projection:
     version: int = 0
     last_at: datetime | None = None
     finished: Counter[str] = field(default_factory=Counter)
-    durations: list[float] = field(default_factory=list)
+    durations: Tally = field(default_factory=Tally)
+    waits: Tally = field(default_factory=Tally)
     absences: Counter[str] = field(default_factory=Counter)
     services: deque[dict[str, Any]] = field(default_factory=lambda: deque(maxlen=SERVICE_LINES))
     """What services said of themselves."""
@@ -80,6 +87,7 @@ class Projection:
             run = self._run(logged)
             was_over = run.known.over
             run.known = learn(run.known, event, logged.at)
+            _hold(run, logged.at)
             run.history.take(event, run.known)
             run.lines.append(packed(entry(logged, run.known)))
             run.version = self.version
@@ -94,7 +102,7 @@ class Projection:
         self.runs.clear()
         self.by_name.clear()
         self.finished.clear()
-        self.durations.clear()
+        self.durations, self.waits = Tally(), Tally()
         self.absences.clear()
         self.services.clear()
         self.queues.clear()
@@ -162,9 +170,19 @@ class Projection:
         elif isinstance(event, StageChange) and known.over and not was_over:
             self.finished[known.outcome or "ended"] += 1
             if known.started_at and known.ended_at:
-                self.durations.append((known.ended_at - known.started_at).total_seconds())
-                del self.durations[:-MOST_RUNS]
+                self.durations.add((known.ended_at - known.started_at).total_seconds())
+                self.waits.add(run.held_seconds)
 
     def _wake(self) -> None:
         self._changed.set()
         self._changed = asyncio.Event()
+
+
+def _hold(run: Run, at: datetime) -> None:
+    """Note how long a run has waited for people."""
+    waits = phase(run.known) in FOR_SOMEBODY
+    if waits and run.held_at is None:
+        run.held_at = at
+    elif not waits and run.held_at is not None:
+        run.held_seconds += (at - run.held_at).total_seconds()
+        run.held_at = None

@@ -11,11 +11,13 @@ import yaml
 from prometheus_client import REGISTRY
 from prometheus_client.parser import text_string_to_metric_families
 
+from crossfade.events import StageChange
 from crossfade.runtime.service import Logged
 from crossfade.testing.runs import NAME, NAMESPACE, START, IrisRun
 from crossfade_console.metrics import ProjectedMetrics
 from crossfade_console.projection import Projection
 from crossfade_console.series import label
+from crossfade_console.tallies import Tally
 from crossfade_lab.metrics.real import RealPrometheus, find_prometheus
 from crossfade_notifier import couriers  # noqa: F401  registers what the services board draws
 
@@ -77,6 +79,39 @@ async def test_series_are_dropped_some_time_after_the_end_and_counters_stay(clie
     assert count == 1
 
 
+async def test_what_waits_for_people_is_told_apart_from_what_works(client, tell):
+    run = IrisRun()
+    *before, finishing, completed = run.events()
+    at = before[-1][0]
+
+    def stage(seconds, reason):
+        said = StageChange(uid=run.uid, stage="Running", reason=reason)
+        return at + timedelta(seconds=seconds), said.about(NAMESPACE, NAME)
+
+    held = [stage(1, "Paused"), stage(301, "Resumed"), stage(302, "ApprovalNeeded")]
+    ends = [
+        (at + timedelta(seconds=402 + n), e) for n, (_, e) in enumerate((finishing, completed))
+    ]
+    await tell([*before, *held, *ends])
+    found = await scraped(client)
+
+    assert found["crossfade_experiment_waiting_human_seconds_sum", ()] == 400
+    bucket = "crossfade_experiment_waiting_human_seconds_bucket"
+    assert found[bucket, (("le", "300.0"),)] == 0
+    assert found[bucket, (("le", "900.0"),)] == 1
+
+
+def test_a_histogram_only_grows():
+    tally = Tally()
+    for n in range(20_000):
+        tally.add(60.0 if n % 2 else 7200.0)
+
+    counts = dict(tally.buckets())
+    assert (counts["60.0"], counts["3600.0"], counts["14400.0"]) == (10_000, 10_000, 20_000)
+    assert counts["+Inf"] == 20_000
+    assert tally.seconds == 10_000 * 7260
+
+
 async def test_two_hundred_runs_of_one_name_make_no_more_series_than_one(client, tell):
     await tell(IrisRun().events(upto=2))
     before = len(await scraped(client))
@@ -131,7 +166,7 @@ async def test_no_panel_asks_for_a_family_that_nobody_exposes(client, tell):
         f"{m.name}{'_total' if m.type == 'counter' else ''}" for m in REGISTRY.collect()
     }
     asked = {
-        name.removesuffix("_bucket")
+        re.sub("_(bucket|sum|count)$", "", name)
         for _, _, query in queries()
         for name in re.findall(r"crossfade_\w+", query)
     }

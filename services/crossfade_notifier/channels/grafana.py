@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
+from html import escape
 from typing import Any
 from urllib.parse import urlencode
 
@@ -99,7 +100,8 @@ def _annotation(known: Known, told: Told) -> dict[str, Any]:
     return {
         "time": _milliseconds(told),
         "tags": [*tags, f"evt:{told.id}"],
-        "text": f"{known.title}: {told.text}",
+        # Grafana shows it as HTML: what somebody wrote is to be read, not rendered.
+        "text": escape(f"{known.title}: {told.text}", quote=False),
     }
 
 
