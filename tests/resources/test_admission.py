@@ -16,6 +16,7 @@ from crossfade.resources import (
     parse_metric,
     reason_of,
 )
+from crossfade.resources.metrics import qualified
 
 
 def refused(body, **how):
@@ -217,6 +218,28 @@ def test_a_missing_metric_has_upstreams_reason_and_words(body):
         "MetricUnavailable",
         "Unable to find metric ns-production/error-rate",
     )
+
+
+@pytest.mark.parametrize(
+    ("asked", "there"),
+    [
+        ("mean-latency", "iter8-seldon/mean-latency"),  # the namespace was forgotten
+        ("iter8-seldon/mean-latencies", "iter8-seldon/mean-latency"),
+        ("zzz", None),
+    ],
+)
+def test_a_missing_metric_is_told_with_the_one_that_was_probably_meant(body, asked, there):
+    put(body, "experiment.spec.criteria.indicators", [asked])
+    (error,) = refused(body).values()
+
+    assert error.condition == f"Unable to find metric {qualified(asked, 'ns-production')}"
+    assert error.message == error.condition + (f"; there is {there}" if there else "")
+
+
+def test_what_stands_beside_experiment_and_metrics_is_left_out_with_a_warning(body):
+    told = admit(body | {"metric": [], "requestId": "a"}).warnings
+
+    assert told == (*admit(body).warnings, "metric: is not a field of a start and was left out")
 
 
 def test_a_missing_link_of_a_chain_is_told_where_it_is_referred_to(body):

@@ -25,6 +25,8 @@ from crossfade.resources.repair import mended, remaining
 from crossfade.resources.resolving import Found, brought_along, resolve
 from crossfade.resources.rules import misspecified, unfinished
 
+FIELDS = ("experiment", "metrics", "requestId")
+"""Of the body of a start that is no bare Experiment."""
 LARGEST_DOCUMENT = 768_000
 """Bytes of a resolved document, which goes into one bucket entry and one event."""
 
@@ -58,7 +60,7 @@ def admit(
         further = [e for e in further if reason_of(e) != METRIC_UNAVAILABLE]
     _stop_at(errors + remaining(further, errors))
     _, unread = wishes(experiment.metadata.annotations)
-    warnings = (*_pruned(raw, given), *map(str, unread))
+    warnings = (*_beside_a_start(body), *_pruned(raw, given), *map(str, unread))
     document = Document(experiment=experiment, metrics=resolved, warnings=warnings)
     what = "a document with its metrics"
     _stop_at(list(oversized(document.to_json(), LARGEST_DOCUMENT, what)))
@@ -89,6 +91,13 @@ def _beside(unknown: Sequence[str], error: FieldError) -> FieldError:
     if not near or not error.message.startswith("is missing"):
         return error
     return replace(error, message=f"{error.message}; found {near[0]}, which is no field")
+
+
+def _beside_a_start(body: Mapping[str, Any]) -> Iterator[str]:
+    """What stands beside experiment and metrics, such as a `metric` in the singular."""
+    for field in body if "experiment" in body else ():
+        if field not in FIELDS:
+            yield f"{field}: is not a field of a start and was left out"
 
 
 def _pruned(raw: Mapping[str, Any], given: Sequence[Any]) -> Iterator[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from difflib import get_close_matches
 from typing import Any
 
 from crossfade.errors import FieldError, Malformed
@@ -95,12 +96,22 @@ def resolve(
         metric = known.get(key) or _looked_up(errors, key, found)
         if metric is None:
             condition = f"Unable to find metric {key}"
-            errors.append(Refusal(field, condition, METRIC_UNAVAILABLE, condition))
+            told = condition + _nearest(key, [*known, *found, *BUILTIN])
+            errors.append(Refusal(field, told, METRIC_UNAVAILABLE, condition))
             continue
         resolved[key] = metric
         waiting.extend(_chained(metric, errors))
     errors += _cycles(resolved)
     return resolved
+
+
+def _nearest(key: str, others: Sequence[str]) -> str:
+    """The Metric that was probably meant: of the same name elsewhere, else of a similar one."""
+    named: dict[str, str] = {}
+    for other in others:
+        named.setdefault(other.partition("/")[2], other)
+    near = get_close_matches(key.partition("/")[2], named, n=1)
+    return f"; there is {named[near[0]]}" if near else ""
 
 
 def placed(metric: Metric, namespace: str) -> Metric:
