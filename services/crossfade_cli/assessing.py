@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable, Mapping
-from typing import TYPE_CHECKING, Annotated, Any, BinaryIO
+from collections.abc import Iterable, Iterator, Mapping
+from io import BufferedIOBase
+from typing import TYPE_CHECKING, Annotated, Any, BinaryIO, cast
 
 import typer
 
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
     from crossfade_analyzer.policies.port import Policy
 
 MALFORMED = 2
+CHUNK = 1 << 16
+"""Bytes that are read at once, where they are there."""
 
 
 def assess(
@@ -31,8 +34,9 @@ def assess(
 ) -> None:
     """Assess metric samples from standard input, one JSON line each, as the analyzer would.
 
-    Runs are told apart by `uid`. Exactly one assessment is written for each sample, in order. The
-    first line that is no sample ends it with exit code 2; what came before has been written.
+    Runs are told apart by `uid`. Exactly one assessment is written for each sample, in order; a
+    trial reading (iteration 0) is none. The first line that is no sample of the documents' run
+    ends it with exit code 2; what came before has been written.
 
     Example: crossfade assess -f experiment.yaml -f metrics.yaml < samples.jsonl
     """
@@ -45,8 +49,9 @@ def assess(
     installed = load().analyzer
     if policy is not None:  # then an installation's own default has no say
         installed = installed.model_copy(update={"default_policy": "iter8"})
-    chosen = alone(policies(installed), policy)
-    raise typer.Exit(filtered(admit(body), chosen, sys.stdin.buffer, sys.stdout.buffer))
+    chosen, out = alone(policies(installed), policy), sys.stdout.buffer
+    read = as_they_come(cast(BufferedIOBase, sys.stdin.buffer), out)
+    raise typer.Exit(filtered(admit(body), chosen, read, out))
 
 
 def alone(known: Mapping[str, Policy], name: str | None) -> Mapping[str, Policy]:
@@ -59,6 +64,16 @@ def alone(known: Mapping[str, Policy], name: str | None) -> Mapping[str, Policy]
     return dict.fromkeys(known, known[name])
 
 
+def as_they_come(source: BufferedIOBase, out: BinaryIO) -> Iterator[bytes]:
+    """The lines of a stream; whatever was written is flushed before more is waited for."""
+    rest = b""
+    while chunk := source.read1(CHUNK):
+        *whole, rest = (rest + chunk).split(b"\n")
+        yield from whole
+        out.flush()
+    yield rest
+
+
 def filtered(
     document: Document,
     policies: Mapping[str, Policy],
@@ -66,30 +81,40 @@ def filtered(
     out: BinaryIO,
 ) -> int:
     """Write the assessment of each sample; the exit code."""
-    from crossfade.events import MetricSample
     from crossfade_analyzer.service import assess as judged
 
-    memories: dict[str, Mapping[str, Any]] = {}
+    runs: dict[str, tuple[int, Mapping[str, Any]]] = {}
     for number, line in enumerate(samples, 1):
         if not line.strip():
             continue
         try:
-            sample = MetricSample.from_json(line)
+            sample, (_, memory) = understood(document, line, runs)
         except Malformed as error:
             for told in lines(error):
                 typer.echo(f"line {number}: {told}", err=True)
             return MALFORMED
-        sample = in_full(document, sample)
-        memory = memories.get(sample.uid, {})
-        assessment, memories[sample.uid] = judged(policies, document, memory, sample)
+        if sample.iteration == 0:  # the trial reading tells whether, not what
+            continue
+        assessment, memory = judged(policies, document, memory, sample)
+        runs[sample.uid] = (sample.iteration, memory)
         out.write(assessment.body() + b"\n")
-        out.flush()
-    return 0
+    if runs:
+        return 0
+    typer.echo(
+        "standard input: found no sample; right would be one JSON object a line", err=True
+    )
+    return MALFORMED
 
 
-def in_full(document: Document, sample: MetricSample) -> MetricSample:
-    """The sample with metrics as `namespace/name`; by hand they may be written as in criteria."""
-    if all("/" in reading.metric for reading in sample.readings):
-        return sample
-    named = [r.model_copy(update={"metric": document.key(r.metric)}) for r in sample.readings]
-    return sample.model_copy(update={"readings": tuple(named)})
+def understood(
+    document: Document, line: bytes, runs: Mapping[str, tuple[int, Mapping[str, Any]]]
+) -> tuple[MetricSample, tuple[int, Mapping[str, Any]]]:
+    """The sample of a line, and its run so far. Raises Malformed with every mistake by field."""
+    from crossfade.events import MetricSample
+    from crossfade_cli.by_hand import in_full, mistakes
+
+    sample = in_full(document, MetricSample.from_json(line))
+    run = runs.get(sample.uid, (0, {}))
+    if found := mistakes(document, sample, run[0]):
+        raise Malformed(found)
+    return sample, run

@@ -38,7 +38,9 @@ def _files(paths: Iterable[Path]) -> Iterator[Path]:
         if path != STDIN and path.is_dir():
             inside = sorted(p for p in path.iterdir() if p.suffix in SUFFIXES)
             if not inside:
-                raise NotFound(f"{path}: holds no file that ends in {', '.join(SUFFIXES)}")
+                raise NotFound(
+                    f"{path}: holds no file that ends in {', '.join(sorted(SUFFIXES))}"
+                )
             yield from inside
         else:
             yield path
@@ -52,6 +54,4 @@ def _text(path: Path) -> str:
     except OSError as error:
         raise NotFound(f"{path}: cannot be read: {error.strerror}") from error
     except UnicodeDecodeError as error:
-        raise Malformed(
-            [FieldError(str(path), "found bytes that are no UTF-8 text")]
-        ) from error
+        raise Malformed([FieldError("", "found bytes that are no UTF-8 text")]) from error

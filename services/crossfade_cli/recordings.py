@@ -7,6 +7,7 @@ a sample, nor an assessment, nor a stage change is passed over.
 
 from __future__ import annotations
 
+from bisect import insort
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -18,6 +19,7 @@ from crossfade.errors import FieldError, Malformed, NotFound
 from crossfade.events import Assessment, Event, MetricSample, StageChange
 from crossfade.resources import Document
 from crossfade.settings import BusSettings
+from crossfade_cli.by_hand import in_full, mistakes
 
 _KINDS: dict[str, type[Event]] = {
     kind.kind: kind for kind in (MetricSample, Assessment, StageChange)
@@ -26,9 +28,13 @@ _KINDS: dict[str, type[Event]] = {
 
 @dataclass(slots=True)
 class Recording:
-    """One run: its document, its samples in order, and what was made of them."""
+    """One run: its document, its samples in order, and what was made of them.
+
+    What comes from a file may have been written `by_hand`; the log holds what services said.
+    """
 
     uid: str
+    by_hand: bool = False
     document: Document | None = None
     samples: list[MetricSample] = field(default_factory=list)
     assessments: list[Assessment] = field(default_factory=list)
@@ -38,7 +44,7 @@ class Recording:
         if isinstance(event, StageChange) and event.document is not None:
             self.document = Document.from_json(event.document)
         elif isinstance(event, MetricSample) and event.iteration > 0:
-            self.samples.append(event)
+            insort(self.samples, event, key=lambda sample: sample.iteration)
         elif isinstance(event, Assessment):
             self.assessments.append(event)
 
@@ -46,16 +52,29 @@ class Recording:
         """The document. Raises NotFound where neither the record nor a file has it."""
         if self.document is None:
             raise NotFound(
-                f"the record of {self.uid} holds no document; right would be --document FILE"
+                f"the record of {self.uid} holds no document; right would be -f FILE"
             )
         return self.document
 
+    def check(self, document: Document) -> None:
+        """Name metrics in full. Raises Malformed for what cannot be of this document's run."""
+        self.samples = [in_full(document, sample) for sample in self.samples]
+        found = [
+            FieldError(f"iteration {sample.iteration} of {self.uid}: {e.field}", e.message)
+            for sample in self.samples
+            for e in mistakes(document, sample)
+        ]
+        if found:
+            raise Malformed(found)
 
-def recorded(events: Iterable[Event], uid: str | None = None) -> Recording:
+
+def recorded(
+    events: Iterable[Event], uid: str | None = None, by_hand: bool = False
+) -> Recording:
     """The run of this uid, or the last one that has samples. Raises NotFound."""
     runs: dict[str, Recording] = {}
     for event in events:
-        runs.setdefault(event.uid, Recording(event.uid)).add(event)
+        runs.setdefault(event.uid, Recording(event.uid, by_hand)).add(event)
     if uid is not None:
         if uid not in runs:
             raise NotFound(f"no run {uid}; there are {', '.join(runs) or 'none'}")
@@ -82,10 +101,12 @@ def _events(file: Path, lines: Iterable[bytes]) -> Iterator[Event]:
         try:
             event = _event(orjson.loads(line))
         except orjson.JSONDecodeError as error:
-            raise Malformed([FieldError(f"{file}:{number}", f"not JSON: {error}")]) from error
+            what = f"not JSON: {error.msg}, at character {error.colno}"
+            raise Malformed([FieldError(f"{file}:{number}", what)]) from error
         except Malformed as malformed:
             raise Malformed(
-                FieldError(f"{file}:{number} {e.field}", e.message) for e in malformed.errors
+                FieldError(f"{file}:{number} {e.field}".rstrip(), e.message)
+                for e in malformed.errors
             ) from malformed
         if event is not None:
             yield event

@@ -74,7 +74,7 @@ def replay(
 def _read(recording: Path | None, uid: str | None) -> Recording | None:
     from crossfade_cli.recordings import read_file, recorded
 
-    return None if recording is None else recorded(read_file(recording), uid)
+    return None if recording is None else recorded(read_file(recording), uid, by_hand=True)
 
 
 async def _from_log(
@@ -133,6 +133,8 @@ def replays(
     if filename:
         found.document = admit(gather(documents(filename))[0])
     document, known = found.resolved(), policies(settings.analyzer)
+    if found.by_hand:
+        found.check(document)
     made = [as_it_ran(document, found.samples, found.assessments)] if found.assessments else []
     return made + [replayed(document, found.samples, known, change) for change in wanted]
 

@@ -145,6 +145,50 @@ def test_a_broken_line_is_named(tmp_path):
         recorded([], uid="u")
 
 
+def by_hand(tmp_path, *changes):
+    """Arguments of a replay of bare samples with bare metric names, in no order."""
+    document, samples, _ = a_run(**GOOD)
+    bodies = [sample.to_json() for sample in reversed(samples)]
+    for body in bodies:
+        for reading in body["readings"]:
+            reading["metric"] = reading["metric"].rpartition("/")[2]
+    for body, change in zip(bodies, changes, strict=False):
+        body.update(change)
+    documents, file, whole = tmp_path / "x.json", tmp_path / "x.jsonl", document.to_json()
+    items = [whole["experiment"], *whole["metrics"]]
+    documents.write_text(json.dumps({"kind": "List", "items": items}))
+    file.write_text("\n".join(map(json.dumps, bodies)))
+    return ("--recording", file, "-f", documents, "--policy", "assured")
+
+
+def test_samples_by_hand_are_put_in_order_and_their_metrics_named_in_full(tmp_path):
+    told = json.loads(invoked(replay, *by_hand(tmp_path), "-o", "json").stdout)
+    document, samples, _ = a_run(**GOOD)
+    meant = under(document, samples, policy="assured")
+    assert told == [json.loads(json.dumps(meant.to_json()))]
+    assert meant.winner == "c"
+
+
+def test_what_cannot_be_of_a_run_by_hand_is_named(tmp_path):
+    done = invoked(replay, *by_hand(tmp_path, {"of": -3}, {"split": {"b": 60, "x": 40}}))
+    assert done.exit_code == 1
+    assert "iteration 15 of " in done.stderr
+    assert "metric-sample.of: found -3; " in done.stderr
+    assert "metric-sample.split.x: no such version; right would be b or c" in done.stderr
+
+
+def test_an_empty_file_a_folder_and_a_line_without_an_object_are_told(tmp_path):
+    (tmp_path / "empty").write_text("")
+    (tmp_path / "list").write_text("[1, 2]\n")
+    told = {
+        name: invoked(replay, "--recording", tmp_path / name).stderr
+        for name in ("empty", "list", "")
+    }
+    assert told["empty"] == "no run with samples is recorded here\n"
+    assert "list:1: found no object; right would be one event a line" in told["list"]
+    assert "Is a directory" in told[""]
+
+
 def test_combinations_are_columns_and_nonsense_is_refused():
     assert [(c.policy, c.alpha) for c in changes(None, None, None)] == [
         ("iter8", None),

@@ -18,6 +18,9 @@ ROOT = Path(__file__).parents[2]
 @pytest.fixture
 def documents(tmp_path):
     whole = iris_document()
+    for metric in whole["metrics"]:
+        if metric["metadata"]["name"] == "request-count":
+            metric["spec"]["type"] = "Counter"
     (tmp_path / "experiment.yaml").write_text(yaml.safe_dump(whole["experiment"]))
     (tmp_path / "metrics.yaml").write_text(yaml.safe_dump_all(whole["metrics"]))
     return ["-f", tmp_path / "experiment.yaml", "-f", tmp_path / "metrics.yaml"]
@@ -68,6 +71,72 @@ def test_a_malformed_line_ends_it_after_what_came_before(call, documents):
     assert result.exit_code == 2
     assert len(lines(result)) == 1
     assert result.stderr.startswith("line 2: metric-sample.elapsedSeconds: ")
+
+
+def changed(line, **fields):
+    """A sample's line with other fields; `first` are changes to its first reading."""
+    body = orjson.loads(line)
+    body["readings"][0] |= fields.pop("first", {})
+    return orjson.dumps(body | fields)
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        ({"of": -3}, "of: found -3; right would be the iterations of the run, or 0"),
+        ({"iteration": 99}, "iteration: found 99; the run has 15"),
+        ({"split": {"iris-v1": 110, "iris-v2": -10}}, "split.iris-v2: found -10; right would"),
+        (
+            {"split": {"iris-v1": 60, "iris-v2": 60}},
+            "split: adds up to 120; right would be 100",
+        ),
+        (
+            {"split": {"iris-v3": 5}},
+            "split.iris-v3: no such version; right would be iris-v1 or",
+        ),
+        ({"first": {"version": "iris-v3"}}, "readings.0.version: iris-v3 is no version; right"),
+        ({"first": {"value": -5.0}}, "readings.0.value: found -5; "),
+        ({"first": {"value": "many"}}, "readings.0.value: "),
+    ],
+)
+def test_what_cannot_be_of_the_run_is_named_by_line_and_field(call, documents, change, told):
+    good = samples("one")
+    found = [good[0], changed(good[1], **change)]
+    result = call("assess", *documents, stdin=b"\n".join(found))
+    assert result.exit_code == 2
+    assert len(lines(result)) == 1
+    assert f"line 2: metric-sample.{told}" in result.stderr
+    assert "Traceback" not in result.stderr
+
+
+def test_samples_out_of_order_and_readings_twice_are_named(call, documents):
+    good = samples("one")
+    late = call("assess", *documents, stdin=b"\n".join([good[2], good[0]]))
+    assert late.stderr.startswith("line 2: metric-sample.iteration: found 1 after 3; ")
+    body = orjson.loads(good[0])
+    body["readings"].append(body["readings"][0])
+    twice = call("assess", *documents, stdin=orjson.dumps(body))
+    assert f"metric-sample.readings.{len(body['readings']) - 1}: iter8-seldon/" in twice.stderr
+    assert "was read already" in twice.stderr
+    again = call("assess", *documents, stdin=b"\n".join([good[0], good[0]]))
+    assert again.exit_code == 0
+    assert len(lines(again)) == 2
+
+
+@pytest.mark.parametrize("stdin", [b"", b"\n\n"])
+def test_no_sample_at_all_is_a_mistake(call, documents, stdin):
+    result = call("assess", *documents, stdin=stdin)
+    assert result.exit_code == 2
+    assert result.stderr.startswith("standard input: found no sample")
+
+
+@pytest.mark.parametrize("policy", ["iter8", "assured"])
+def test_a_trial_reading_is_passed_over(call, documents, policy):
+    good = samples("one")
+    asked = b"\n".join([changed(good[0], iteration=0, elapsedSeconds=0), good[0]])
+    result = call("assess", *documents, "--policy", policy, stdin=asked)
+    assert result.exit_code == 0, result.output
+    assert [a.iteration for a in lines(result)] == [1]
 
 
 def test_a_line_that_is_no_json_is_named(call, documents):

@@ -66,7 +66,8 @@ class Event(Body):
         try:
             return cls.model_validate(body if isinstance(body, dict) else orjson.loads(body))
         except orjson.JSONDecodeError as error:
-            raise Malformed([FieldError(cls.kind, f"not JSON: {error}")]) from error
+            what = f"not JSON: {error.msg}, at character {error.colno}"
+            raise Malformed([FieldError(cls.kind, what)]) from error
         except ValidationError as error:
             raise Malformed(
                 FieldError(".".join([cls.kind, *map(str, e["loc"])]), e["msg"])
