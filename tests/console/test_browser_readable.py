@@ -118,3 +118,29 @@ async def test_long_names_break_no_page(chromium, console, tell, start, width):
         assert await chromium.value("document.documentElement.scrollWidth") <= width, path
     wide = "[...document.querySelectorAll('#objectives tr')].map((r) => r.clientHeight)"
     assert max(await chromium.value(wide)) < 100
+
+
+async def test_charts_are_drawn_anew_where_a_window_becomes_wider(
+    chromium, console, tell, start
+):
+    await tell(IrisRun(start=start).events(upto=9))
+    size = {"height": 900, "deviceScaleFactor": 1, "mobile": False}
+    await chromium.call("Emulation.setDeviceMetricsOverride", width=390, **size)
+    await chromium.go(console.url + PAGE)
+    await chromium.until("document.querySelectorAll('#traffic .legend').length > 0")
+    await chromium.call("Emulation.setDeviceMetricsOverride", width=1320, **size)
+    legend = "document.querySelector('#traffic .legend').getBoundingClientRect()"
+    area = "document.querySelector('#traffic .nsewdrag').getBoundingClientRect()"
+
+    await chromium.until(f"{area}.width > 600 && {legend}.bottom <= {area}.top + 1", seconds=5)
+
+
+async def test_reasons_in_a_why_view_have_the_whole_width(chromium, console, tell, start):
+    await tell(IrisRun(start=start).events(upto=3))
+    await chromium.go(console.url + PAGE)
+    button = "[...document.querySelectorAll('#log .more')].find((b) => b.textContent === 'why')"
+    await chromium.until(f"{button} !== undefined")
+    await chromium.value(f"{button}.click()")
+    await chromium.until("document.querySelector('.whyview li') !== null")
+    # One sentence on one line: in the log's own narrow columns it was a tower of words.
+    assert await chromium.value("document.querySelector('.whyview li').clientHeight") < 60

@@ -8,8 +8,10 @@ const TOP = 1.3;
 const walks = (view) => view.proofs.filter((p) => p.proof && (view.candidates.length < 2 || p.candidate === view.focus));
 
 export const lacking = (view) => {
-  const why = [...new Map(view.proofs.filter((p) => p.why).map((p) => [p.claim, `${p.name}: ${p.why}`])).values()];
-  if (why.length) return h("div", { class: "lacks" }, h("p", {}, "Nothing here can be proved from the metrics as they are:"), h("ul", {}, why.slice(0, 4).map((text) => h("li", {}, text))));
+  const why = new Map();   // several claims often lack the same
+  for (const p of view.proofs.filter((one) => one.why)) why.set(p.why, new Set([...(why.get(p.why) || []), p.name]));
+  const told = [...why].map(([text, names]) => `${[...names].join(", ")}: ${text}`);
+  if (told.length) return h("div", { class: "lacks" }, h("p", {}, "Nothing here can be proved from the metrics as they are:"), h("ul", {}, told.slice(0, 4).map((text) => h("li", {}, text))));
   if (!view.iteration) return h("p", { class: "empty" }, "After the first look.");
   return h("p", { class: "empty" }, "This policy gives no evidence.");
 };

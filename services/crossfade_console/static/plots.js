@@ -3,7 +3,7 @@ import { $ } from "./dom.js";
 
 export const colour = (name) => getComputedStyle(document.documentElement).getPropertyValue(`--${name}`).trim();
 export const extra = ["#7a6ff0", "#d0781a", "#2f7fd1", "#b14aa5"];
-export const config = { displayModeBar: false, responsive: true, doubleClick: false };
+export const config = { displayModeBar: false, responsive: false, doubleClick: false };
 
 export const ready = () => new Promise((resolve) => {
   const script = $("plotly");
@@ -28,9 +28,23 @@ export const horizon = (view, look) => {
   return view.phase === "completed" || !look ? of : Math.min(of, Math.max(12, 3 * look));
 };
 
+// Charts are drawn anew where there is other room: resized by plotly they keep their legend's old place.
+export const roomy = (Plotly, elements, redraw) => {
+  let wide = innerWidth, soon = 0;
+  addEventListener("resize", () => {
+    clearTimeout(soon);
+    soon = setTimeout(() => {
+      if (innerWidth !== wide) elements().forEach((element) => Plotly.purge(element));
+      wide = innerWidth;
+      redraw();
+    }, 150);
+  });
+};
+
 // A chart that is drawn again while its first drawing is under way keeps plotly's own width.
 export const fit = (Plotly, element) => {
-  if (element._fullLayout && Math.abs(element._fullLayout.width - element.clientWidth) > 1) Plotly.Plots.resize(element);
+  const { width, height } = element._fullLayout || {};
+  if (width && (Math.abs(width - element.clientWidth) > 1 || Math.abs(height - element.clientHeight) > 1)) Plotly.Plots.resize(element);
 };
 
 export const axis = (more) => ({ gridcolor: colour("line"), zeroline: false, linecolor: colour("line"), fixedrange: true, ...more });
