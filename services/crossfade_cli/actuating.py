@@ -14,6 +14,7 @@ from crossfade.runtime.secret_files import DirectorySecrets
 from crossfade.runtime.stores import NatsStore
 from crossfade.runtime.topology import KEPT_DAYS
 from crossfade.settings import Settings, variable
+from crossfade_actuator import rehearsing
 from crossfade_actuator.acting import Acting
 from crossfade_actuator.actions.jobs import Jobs
 from crossfade_actuator.actions.manifests import Place
@@ -51,7 +52,10 @@ def put_together(settings: Settings, opened: Connection, owner: str) -> Actuator
         settings.cluster.kubeconfig,
         means=means_of(settings, cluster),
     )
-    linted = rules(settings.analyzer.default_policy)
+    linted = (
+        *rules(settings.analyzer.default_policy),
+        *rehearsing.rules(settings.actuator.actions),
+    )
     admission = Admission(ledger, runs, settings.actuator, utc_now, cluster, linted)
     writer = StatusWriter(cluster, runs, utc_now, f"actuator-{owner}") if cluster else None
     converger = Converger(

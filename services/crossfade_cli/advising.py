@@ -13,6 +13,7 @@ def linted(document: Document) -> list[Finding]:
     """Every finding, in an installation that is set up as this environment says."""
     from crossfade.linting import lint
     from crossfade.settings import load
+    from crossfade_actuator.rehearsing import tasks_that_fail
     from crossfade_analyzer.provability import rules
 
-    return lint(document, rules(load().analyzer.default_policy))
+    return lint(document, (*rules(load().analyzer.default_policy), tasks_that_fail))

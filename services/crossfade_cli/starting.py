@@ -78,10 +78,12 @@ def _examine(body: Mapping[str, Any]) -> Sequence[str]:
     from crossfade.resources import admit, reason_of
     from crossfade.settings import load
     from crossfade_actuator.advising import advised
+    from crossfade_actuator.rehearsing import tasks_that_fail
     from crossfade_analyzer.provability import rules
 
+    known_here = (*rules(load().analyzer.default_policy), tasks_that_fail)
     try:
-        return advised(admit(body), rules(load().analyzer.default_policy)).warnings
+        return advised(admit(body), known_here).warnings
     except Malformed as error:
         known = [e for e in error.errors if reason_of(e) != "MetricUnavailable"]
         if known:

@@ -326,6 +326,14 @@ async def test_a_task_whose_condition_does_not_hold_is_skipped_and_counts_as_don
         ('Name != "a ? b : c && !.d"', True),
         ('Spec.VersionInfo.Candidates[0].Name == "c"', True),
         ("WinnerFound() ? Status.CompletedIterations == 4 : false", True),
+        ('not (Name matches "^x")', True),
+        ('Name contains "x" and Name startsWith "e"', True),
+        ('!(Name endsWith "p") || Name contains "y"', False),
+        ("WinnerFound()\n  and\n  CandidateWon()\n", True),
+        ('"matches" + "|" == "matches|"', True),
+        ("2 ** 8 == 256", True),
+        ('Labels["nobody"] == nil and Kind == "Experiment"', True),
+        ('ObjectMeta.Name == "exp"', True),
     ],
 )
 def test_conditions_of_tasks(expression, expected):
@@ -343,6 +351,14 @@ def test_conditions_of_tasks(expression, expected):
         "1 / 0 == 1",
         "Name[9] == 'x'",
         "x",
+        "",
+        "WinnerFound",
+        "WinnerFound()\nCandidateWon()",
+        "WinnerFound(); CandidateWon()",
+        "1 | 2 == 3",
+        "3999999 ** 3999999 > 1",
+        'Name matches "(e+)+$"',
+        "Name matches 3",
     ],
 )
 def test_a_condition_that_is_no_truth_value_fails(expression):

@@ -106,6 +106,22 @@ async def test_what_lint_finds_is_told_at_every_door_and_refuses_nothing(crossfa
     assert (queued.exit_code, queued.stderr) == (0, told)
 
 
+async def test_actions_that_cannot_run_are_told_before_the_run_begins(crossfade, services):
+    actions = {"finish": [{"task": "common/ex"}]}
+    pattern = {"testingPattern": "Conformance", "actions": actions}
+    document = draft(strategy=pattern, versionInfo={"baseline": {"name": "one"}})
+    started = await crossfade("start", "--no-wait", "-f", "-", stdin=document)
+    assert started.exit_code == 0, started.output
+    assert "actions are switched off here: the run fails when it comes to fin" in started.stderr
+    for told in (
+        started.stderr,
+        (await crossfade("start", "--via", "event", "-f", "-", stdin=document)).stderr,
+        (await crossfade("lint", "-", stdin=document)).stdout,
+    ):
+        assert "spec.strategy.actions.finish[0]" in told
+        assert "task: found 'common/ex'; right is run, or one of common/bash" in told
+
+
 async def test_a_second_start_of_other_things_is_refused_until_an_abort(crossfade, services):
     await crossfade("start", "-f", "-", stdin=draft(iterations=500))
     other = await crossfade("start", "-f", "-", stdin=draft(iterations=400))
