@@ -17,8 +17,10 @@ from crossfade.events import (
 )
 from crossfade.runtime.service import Logged
 from crossfade.telling import Known, headline, iteration
-from crossfade.telling.numbers import number, short, split
+from crossfade.telling.numbers import number, short, split, within
 
+LONGEST = 1000
+"""Characters of a line; the event behind it has all, and a run keeps hundreds of lines."""
 _OUTCOME_TONES = {"promoted": "good", "kept": "good", "failed": "bad", "rolled-back": "bad"}
 
 
@@ -31,7 +33,7 @@ def entry(logged: Logged, known: Known) -> dict[str, Any]:
         "at": logged.at.isoformat(),
         "kind": logged.event.kind,
         "iteration": logged.event.iteration,
-        "text": text,
+        "text": within(text, LONGEST),
         "tone": tone,
     }
 

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from crossfade.telling import Known, headline, objective_states, why
-from crossfade.telling.numbers import spoken, unit
+from crossfade.telling.numbers import spoken, unit, within
 from crossfade.telling.objectives import ObjectiveState, chances
 from crossfade.telling.phases import phase
 from crossfade.telling.sentences import NEEDS_APPROVAL, PAUSED, focus, leader
@@ -17,6 +17,9 @@ from crossfade_console.proofs import proof, proofs
 from crossfade_console.trust import trust
 
 View = dict[str, Any]
+
+FIRST_LINE, LONGEST = 300, 2000
+"""Characters of what the list repeats of every run, and of any other text; the log has all."""
 
 
 def tone(known: Known) -> str:
@@ -47,8 +50,8 @@ def row(run: Run) -> View:
         "stage": known.stage,
         "outcome": known.outcome,
         "tone": tone(known),
-        "headline": headline(known),
-        "message": _said(known),
+        "headline": within(headline(known), FIRST_LINE),
+        "message": within(_said(known), FIRST_LINE),
         "iteration": known.iteration,
         "of": known.of,
         "versions": list(known.versions),
@@ -76,9 +79,9 @@ def detail(run: Run, now: datetime) -> View:
     known = run.known
     return row(run) | {
         "now": now.isoformat(),
-        "why": why(known),
+        "why": within(why(known), LONGEST),
         "reason": known.reason,
-        "message": known.message,
+        "message": within(known.message, LONGEST),
         "verdict": known.verdict,
         "winner": known.winner,
         "recommended": known.recommended,
@@ -104,10 +107,13 @@ def detail(run: Run, now: datetime) -> View:
         "requestsMetric": known.requests,
         "objectives": [_objective(state) for state in objective_states(known)],
         "reward": _reward(known),
-        "reasons": [{"code": r.code, "text": r.text} for r in known.reasons],
+        "reasons": [{"code": r.code, "text": within(r.text, LONGEST)} for r in known.reasons],
         "evidence": list(known.evidence),
         "proofs": proofs(known),
-        "troubleTexts": [{"what": w, "text": t} for w, t in known.troubles.items()],
+        "troubleTexts": [
+            {"what": what, "text": within(text, LONGEST)}
+            for what, text in known.troubles.items()
+        ],
         "trust": trust(run),
     }
 

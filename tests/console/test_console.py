@@ -337,6 +337,21 @@ async def test_a_name_that_looks_like_markup_stays_text(client, tell):
         assert "&lt;script&gt;" in text or "\\u003cscript\\u003e" in text
 
 
+async def test_a_huge_message_makes_no_huge_page(client, tell):
+    huge = "<script>alert(1)</script> " * 20_000
+    said = Incident(uid=UID, iteration=2, what_happened="x", text=huge).about(NAMESPACE, NAME)
+    pause = StageChange(uid=UID, stage="Running", reason="Paused", message=huge)
+    await tell([*IrisRun().events(upto=2), (START, said)])
+    await tell([(START, pause.about(NAMESPACE, NAME))])
+
+    for path in ("/", f"/experiments/{NAMESPACE}/{NAME}", "/api/experiments", ONE):
+        text = await (await client.get(path)).text()
+        assert len(text) < 60_000, path
+        assert path.startswith("/api/") or "<script>alert" not in text
+    whole = await (await client.get(f"{ONE}/log?id={said.id}")).json()
+    assert whole["data"]["text"] == huge
+
+
 async def test_without_the_token_nobody_acts(client, tell, commander):
     await tell(IrisRun().events(upto=2))
 

@@ -28,6 +28,11 @@ def short(metric: str) -> str:
     return metric.rpartition("/")[2]
 
 
+def within(text: str, most: int) -> str:
+    """A text of at most so many characters; what is cut off is marked."""
+    return text if len(text) <= most else f"{text[: most - 1]}…"
+
+
 def brief(name: str, most: int) -> str:
     """A name of at most so many characters, with both its ends: versions differ in either."""
     if len(name) <= most:
