@@ -46,8 +46,8 @@ class Need:
         if self.iterations >= FARTHEST:
             return f"{text}: never at this rate"
         fits = "" if self.within else ", more than planned"
-        looks = self.iterations
-        return f"{text}: {looks:,d} iterations, {_duration(looks * interval)}{fits}"
+        looks, whole = self.iterations, "iteration" if self.iterations == 1 else "iterations"
+        return f"{text}: {looks:,d} {whole}, {_duration(looks * interval)}{fits}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
+from crossfade.errors import FieldError, Malformed
 from crossfade_cli.options import Files
 
 if TYPE_CHECKING:
@@ -53,6 +55,9 @@ def explain(
     from crossfade_cli.files import documents
     from crossfade_cli.talking import now
 
+    if rate is not None and (rate == 0.0 or math.isinf(rate)):
+        right = "right is requests per second, above 0"
+        raise Malformed([FieldError("--rate", f"found {rate:g}; {right}")])
     document, installed = admit(gather(documents([*(files or ()), *filename]))[0]), load()
     if rate is None and last_run:
         rate = now(_last_rate(installed, document))

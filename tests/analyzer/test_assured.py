@@ -214,6 +214,8 @@ def test_silence_rolls_back_where_the_author_asks_for_it():
 def test_a_run_without_a_single_value_ends_as_no_data():
     last = run(silent=lambda _: ("b", "c"))[-1]
     assert (last.verdict, last.recommended, last.final) == ("no-data", "b", True)
+    assert last.split == {"b": 100, "c": 0}
+    assert last.reasons[-1].text.endswith("iterations: nothing is promoted")
 
 
 def test_a_canary_is_promoted_once_its_objectives_are_proved():

@@ -299,6 +299,21 @@ def test_explain_tells_needs_and_lacks():
     assert {each["claim"] for each in listed} >= {"error-rate", "user-engagement"}
 
 
+def test_explain_refuses_a_rate_that_is_none_and_counts_one_iteration_as_one():
+    files = [
+        EXAMPLES / "iris-separate" / f"{n}-corrected.yaml" for n in ("experiment", "metrics")
+    ]
+    for rate in ("0", "inf"):
+        refused = invoked(explain, *files, "--rate", rate)
+        assert refused.exit_code == 1
+        assert (
+            refused.stderr == f"--rate: found {rate}; right is requests per second, above 0\n"
+        )
+    told = invoked(explain, *files, "--rate", 1e6).stdout
+    assert ": 1 iteration, " in told
+    assert "1 iterations" not in told.replace("11 iterations", "")
+
+
 def test_explain_says_how_old_a_number_may_be(tmp_path):
     files = [EXAMPLES / "iris-separate" / f"{n}.yaml" for n in ("experiment", "metrics")]
     dated = tmp_path / "metrics.yaml"

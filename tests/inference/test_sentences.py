@@ -10,7 +10,7 @@ import pytest
 from inference_builders import CONVERSION, ERRORS, a_look, a_plan
 
 from crossfade_analyzer.inference import Claim, Evidence, step
-from crossfade_analyzer.inference.phrases import duration, percent
+from crossfade_analyzer.inference.phrases import duration, measured, percent
 
 BASKET = Claim(
     "basket", "mean", "reward", "sum", "req", sum_of_squares="squares", min_effect=2.0, unit="€"
@@ -213,7 +213,7 @@ UNDER_WAY = [
      "conversion above the baseline will be proved with a chance of 96 %, 14 looks to go"),
     (CONVERSION, 1.5, 14, "c leads: 0.15 against 0.1 (+50.0 %), 5,600 requests; conversion "
      "above "
-     "the baseline will be proved with a chance of 100 %, 1 look to go"),
+     "the baseline will be proved with a chance of over 99 %, 1 look to go"),
     (LOAD, 0.5, 1, "c collects evidence: 0.3072 on average over 1 interval; load ≤ 0.8 is yet "
      "to be "
      "proved, 14 looks to go"),
@@ -271,8 +271,40 @@ def test_durations_are_told_in_the_largest_unit_of_which_there_are_two(seconds, 
 
 
 @pytest.mark.parametrize(
+    ("value", "unit", "told"),
+    [(0.0238, "ms", "0.0238 ms"), (0.0000238, "ms", "23.8 ns"), (0.0000238, "s", "23.8 µs"),
+     (0.25, "s", "0.25 s"), (0.0, "ms", "0 ms"), (2.38e-8, "ms", "0.0238 ns"),
+     (0.0000238, "", "0.0000238"), (0.0000238, "cores", "0.0000238 cores"),
+     (-2e-5, "ms", "-20 ns"), (12345.6, "ms", "12,346 ms"), (1e-12, "", "1e-12"),
+     (0.0001, "", "0.0001")],
+)  # fmt: skip
+def test_small_numbers_are_told_without_powers_of_ten(value, unit, told):
+    assert measured(value, unit) == told
+
+
+def test_no_request_is_not_the_same_as_no_reading():
+    plan = a_plan(ERRORS)
+    read = {v: {"req": 0.0, "err": 0.0} for v in plan.versions}
+    _, findings = step(plan, Evidence.fresh(plan), a_look(plan, 1, read))
+    assert "error-rate: no request yet; " in findings.reasons[0][1]
+
+
+def test_what_nobody_did_is_no_forecast():
+    assert said(FEEDBACK, 1.0, 1, 0.0) == (
+        "c collects evidence: 0 in 10 s against 0; feedback above the baseline is yet to be "
+        "proved, 14 looks to go"
+    )
+
+
+@pytest.mark.parametrize(
     ("share", "told"),
-    [(0.0, "0 %"), (0.004, "under 1 %"), (0.5, "50 %"), (0.996, "over 99 %"), (1.0, "100 %")],
+    [
+        (0.0, "under 1 %"),
+        (0.004, "under 1 %"),
+        (0.5, "50 %"),
+        (0.996, "over 99 %"),
+        (1.0, "over 99 %"),
+    ],
 )
-def test_a_chance_is_never_rounded_up_to_certainty(share, told):
+def test_a_chance_is_never_certainty(share, told):
     assert percent(share) == told

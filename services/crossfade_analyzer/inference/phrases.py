@@ -18,7 +18,10 @@ NOTHING = 0.0005
 """A relative effect below this prints as 0.0 %."""
 APART = 0.01
 """How far pooled numbers may be from the effect inside intervals before that is said."""
-UNREAD = "no complete reading yet"
+UNREAD, UNUSED = "no complete reading yet", "no request yet"
+SMALL = 0.01
+"""Of a unit of time: below it, people read a smaller unit more easily."""
+_SMALLER = {"s": "ms", "ms": "µs", "µs": "ns"}
 
 
 def promise(claim: Claim) -> str:
@@ -29,25 +32,28 @@ def promise(claim: Claim) -> str:
         return (
             claim.name
             if limit is None
-            else f"{claim.name} {side} {number(limit)}{_unit(claim)}{rate}"
+            else f"{claim.name} {side} {measured(limit, claim.unit)}{rate}"
         )
     better, worse = ("below", "above") if claim.lower_is_better else ("above", "below")
     if claim.margin_of_proof < 0.0:
-        amount = f"{number(-claim.margin_of_proof)}{_unit(claim)}"
-        return f"{claim.name} at most {amount} {worse} the baseline"
-    by = (
-        f" by {number(claim.margin_of_proof)}{_unit(claim)}"
-        if claim.margin_of_proof > 0.0
-        else ""
-    )
+        allowed = measured(-claim.margin_of_proof, claim.unit)
+        return f"{claim.name} at most {allowed} {worse} the baseline"
+    asked = claim.margin_of_proof
+    by = f" by {measured(asked, claim.unit)}" if asked > 0.0 else ""
     return f"{claim.name} {better} the baseline{by}"
 
 
 def seen(claim: Claim, f: ClaimFinding) -> str:
     """What was seen, in numbers."""
     if f.estimate is None:
-        return UNREAD
+        return unseen(claim, f)
     return _compared(claim, f, f.estimate) if claim.paired else _alone(claim, f, f.estimate)
+
+
+def unseen(claim: Claim, f: ClaimFinding) -> str:
+    """Why there is no estimate: nothing was read, or nobody asked for anything."""
+    asked_for_nothing = f.stale == 0 and claim.exposure == "requests"
+    return UNUSED if asked_for_nothing and claim.inferred else UNREAD
 
 
 def lacking(claim: Claim, plan: Plan, f: ClaimFinding) -> str:
@@ -89,10 +95,10 @@ def duration(seconds: float, digits: int = 3) -> str:
 
 
 def percent(share: float) -> str:
-    """A chance in whole percent; certainty is never rounded up to."""
-    if 0.0 < share < 0.01:
+    """A chance in whole percent; of what is to come, nothing is certain."""
+    if share < 0.01:
         return "under 1 %"
-    return "over 99 %" if 0.99 < share < 1.0 else f"{share:.0%}".replace("%", " %")
+    return "over 99 %" if share > 0.99 else f"{share:.0%}".replace("%", " %")
 
 
 def _compared(claim: Claim, f: ClaimFinding, estimate: float) -> str:
@@ -106,8 +112,9 @@ def _compared(claim: Claim, f: ClaimFinding, estimate: float) -> str:
         other = (f.baseline or 0.0) * f.n
         return f"{f.events:,.0f} in {duration(f.n)} against {other:,.0f}{effect}"
     each = " a request" if claim.kind == "poisson" else ""
-    against = f"{number(own, 4)}{_unit(claim)}{each} against {number(f.baseline or 0.0, 4)}"
-    return f"{against}{_unit(claim)}{effect}, {amount(claim, f.n)}"
+    other = f.baseline or 0.0
+    against = f"{measured(own, claim.unit, 4)}{each} against {measured(other, claim.unit, 4)}"
+    return f"{against}{effect}, {amount(claim, f.n)}"
 
 
 def _effect(own: float, baseline: float | None, estimate: float) -> str:
@@ -123,12 +130,12 @@ def _effect(own: float, baseline: float | None, estimate: float) -> str:
 
 def _alone(claim: Claim, f: ClaimFinding, estimate: float) -> str:
     """One version's own value under a limit."""
-    value = f"{number(estimate, 4)}{_unit(claim)}"
+    value = measured(estimate, claim.unit, 4)
     if claim.kind == "bernoulli":
         return _share(claim, f)
     if claim.kind == "quantile":
         side = "within" if claim.complemented else "beyond"
-        limit = f"{number(claim.limit)}{_unit(claim)}"
+        limit = measured(claim.limit, claim.unit)
         which = f"{f.events:,.0f} of {amount(claim, f.n)} {side} {limit}"
         share = f" ({100.0 * f.events / f.n:.3g} %, {100.0 * claim.p0:.3g} % allowed)"
         return which + share if f.events > 0.0 else which
@@ -167,7 +174,7 @@ def _direction(claim: Claim, f: ClaimFinding, estimate: float) -> str:
     if better > asked:
         return _unsteady(claim)
     if better > 0.0:
-        return f", less than the {number(asked)}{_unit(claim)} asked for"
+        return f", less than the {measured(asked, claim.unit)} asked for"
     allowed = " than allowed" if asked < 0.0 else " than the baseline"
     return f", worse{allowed} so far"
 
@@ -176,15 +183,23 @@ def _unsteady(claim: Claim) -> str:
     return ", but it varies too much to be sure" if claim.kind == "gauge" else ""
 
 
-def _unit(claim: Claim) -> str:
-    return claim.unit and f" {claim.unit}"
-
-
 def _plural(n: float, noun: str) -> str:
     count = f"{n:,.0f}"
     return f"{count} {noun}" if count == "1" else f"{count} {noun}s"
 
 
+def measured(x: float, unit: str, digits: int = 6) -> str:
+    """A number with its unit; a time far below its unit in a smaller one: `23.8 ns`."""
+    tiny = 0.0 < abs(x) < SMALL
+    while tiny and abs(x) < 1.0 and unit in _SMALLER:
+        x, unit = x * 1000.0, _SMALLER[unit]
+    return f"{number(x, digits)} {unit}".rstrip()
+
+
 def number(x: float, digits: int = 6) -> str:
-    """A number as short as it can be told apart; never in powers of ten above one."""
-    return f"{x:,.0f}" if abs(x) >= 1e4 else f"{x:,.{digits}g}"
+    """A number as short as it can be told apart; in powers of ten only below a billionth."""
+    if abs(x) >= 1e4:
+        return f"{x:,.0f}"
+    if 1e-9 <= abs(x) < 1e-4:
+        return f"{x:.{digits - 1 - math.floor(math.log10(abs(x)))}f}".rstrip("0")
+    return f"{x:,.{digits}g}"

@@ -9,7 +9,7 @@ from . import ratio_check
 from .claim_specs import Claim
 from .evidence import Evidence
 from .findings import CandidateFinding, ClaimFinding, Findings
-from .phrases import UNREAD, lacking, number, percent, promise, seen
+from .phrases import lacking, measured, percent, promise, seen, unseen
 from .plan import Plan
 
 Reason = tuple[str, str]
@@ -111,7 +111,8 @@ def _violated(claim: Claim, found: ClaimFinding) -> str:
     if claim.paired and better <= 0.0:
         return f"no better than the baseline in {claim.name}"
     if claim.paired:
-        return f"less than {number(claim.margin_of_proof)} better than the baseline in {claim.name}"
+        asked = measured(claim.margin_of_proof, claim.unit)
+        return f"less than {asked} better than the baseline in {claim.name}"
     return f"{promise(claim)} is violated"
 
 
@@ -174,14 +175,17 @@ def _under_way(plan: Plan, findings: Findings, one: CandidateFinding) -> Reason:
 
 
 def _seen_of(claim: Claim, found: ClaimFinding) -> str:
-    return f"{claim.name}: {UNREAD}" if found.estimate is None else seen(claim, found)
+    if found.estimate is None:
+        return f"{claim.name}: {unseen(claim, found)}"
+    return seen(claim, found)
 
 
 def _chance(plan: Plan, findings: Findings, claim: Claim, found: ClaimFinding) -> str:
-    """What may be expected of a proof; nobody forecasts a gauge, or what was never read."""
+    """What may be expected of a proof; nobody forecasts a gauge, or what says nothing so far."""
     if findings.iteration >= plan.deciding_look:
         return f"{promise(claim)} is {'' if found.proved else 'not '}proved"
-    if found.estimate is None or claim.kind == "gauge":
+    untold = found.z == 0.0 and found.pp == 1.0  # no information at all: nobody had the event
+    if found.estimate is None or claim.kind == "gauge" or untold:
         return f"{promise(claim)} is yet to be proved"
     return f"{promise(claim)} will be proved with a chance of {percent(found.pp)}"
 

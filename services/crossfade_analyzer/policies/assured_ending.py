@@ -37,10 +37,9 @@ def ending(step: Step, sample: MetricSample, last: bool) -> Ending:
     if findings is None:
         verdict: Verdict = "inconclusive" if last else "continue"
         return Ending(verdict, last, reasons=(_NOTHING_ASKED,))
-    blind = _blind(step)
+    blind = _blind(step, last)
     if blind is not None:
-        last = last and not blind.final
-        return Ending("no-data", True, reasons=blind.reasons) if last else blind
+        return blind
     if broken := tuple(_broken(step, sample)):
         return Ending("rollback", True, reasons=broken)
     # Nobody who was stopped comes back: with all of them out there is nothing left to learn.
@@ -60,21 +59,22 @@ _NOTHING_ASKED = Reason(
 )
 
 
-def _blind(step: Step) -> Ending | None:
+def _blind(step: Step, last: bool) -> Ending | None:
     """What `onNoData` asks for once nothing was read for long enough."""
     asked = _on_no_data(step.mapping.document)
     after = (asked.after if asked else None) or BLIND_AFTER
     if step.empty < after:
         return None
-    last = "iteration" if step.empty == 1 else f"{step.empty} iterations"
-    text = f"not one value was read in the last {last}"
+    looks = "iteration" if step.empty == 1 else f"{step.empty} iterations"
+    text = f"not one value was read in the last {looks}"
     if asked is not None and asked.action == "rollback":
         reason = Reason(
             code="no-data-rollback", text=f"{text}: everything back to the baseline"
         )
         return Ending("rollback", True, reasons=(reason,))
-    reason = Reason(code="no-data", text=f"{text}: the split stays as it is")
-    return Ending("no-data", False, reasons=(reason,), hold=True)
+    then = "nothing is promoted" if last else "the split stays as it is"
+    reason = Reason(code="no-data", text=f"{text}: {then}")
+    return Ending("no-data", last, reasons=(reason,), hold=not last)
 
 
 def _on_no_data(document: Document) -> OnNoData | None:

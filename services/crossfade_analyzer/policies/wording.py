@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from crossfade.events import MetricSample, Reason
 from crossfade.resources import Direction, Document, Objective
+from crossfade_analyzer.inference.phrases import number as told
 from crossfade_analyzer.policies.scores import Scores, failed
 
 
@@ -39,7 +40,7 @@ def short(metric: str) -> str:
 
 def number(value: float) -> str:
     """A number as short as it can be told apart."""
-    return f"{value:.4g}" if abs(value) < 1e4 else f"{value:,.0f}"
+    return f"{value:.4g}" if 1e-4 <= abs(value) < 1e4 else told(value, 4)
 
 
 def _winner(document: Document, sample: MetricSample, scores: Scores) -> Reason:
