@@ -16,6 +16,8 @@ from crossfade.errors import Malformed
 from crossfade.events import Event, Incident
 from crossfade.events.event import Body
 from crossfade.telling import Known, Telling, Topic, Urgency, learn
+from crossfade.telling.known import LONGEST
+from crossfade.telling.numbers import within
 from crossfade_notifier.sticking import Signs, news
 
 KEPT = 48
@@ -77,7 +79,7 @@ class Outbox(Body):
                 id=f"{event.id}#{i}" if i else event.id,
                 topic=telling.topic,
                 urgency=telling.urgency,
-                text=telling.text,
+                text=within(telling.text, LONGEST),
                 at=at,
                 iteration=event.iteration,
                 not_by=_culprit(event),

@@ -12,7 +12,7 @@ from pydantic import SecretStr
 from crossfade.errors import Malformed, Unreachable
 from crossfade.events import Incident
 from crossfade.settings import NotifierSettings
-from crossfade.testing.runs import UID, IrisRun
+from crossfade.testing.runs import NAME, NAMESPACE, START, UID, IrisRun
 from crossfade_notifier.building import build
 from crossfade_notifier.channels.log import LogChannel
 from crossfade_notifier.channels.slack_webhook import SlackWebhook
@@ -197,3 +197,15 @@ def test_without_settings_there_is_the_log(world):
     assert [c.channel.name for c in made.couriers] == ["log"]
     assert made.name == "notifier"
     assert list(made.doors) == []
+
+
+async def test_an_outbox_stays_small_however_much_somebody_says(world):
+    """Beyond a megabyte the broker would refuse it, and the run would never be told of again."""
+    notifier = world.notifier(LogChannel())
+    for n in range(60):
+        text = f"{n} " + "a very long story " * 20_000
+        said = Incident(uid=UID, iteration=n, what_happened=f"w{n}", text=text)
+        await world.feed(notifier, [(START, said.about(NAMESPACE, NAME))])
+    stored = await world.state.get(f"notifier.{UID}")
+
+    assert len(stored.value) < 900_000

@@ -21,8 +21,11 @@ from crossfade.events import (
 from crossfade.events.event import Body
 from crossfade.resources import Document
 from crossfade.resources.fields import number
+from crossfade.telling.numbers import within
 
 FOUGHT = "weights-fought-over"
+LONGEST = 4000
+"""Characters of a text that is kept; the log has all of it."""
 
 
 class Limit(Body):
@@ -157,7 +160,7 @@ def _(event: StageChange, known: Known, at: datetime) -> dict[str, Any]:
         "stage": event.stage,
         "reason": event.reason,
         "epoch": max(event.epoch, known.epoch),
-        "message": event.message,
+        "message": within(event.message, LONGEST),
         "revision": event.revision,
         "entered_at": entered,
         "started_at": known.started_at or at,
@@ -262,7 +265,7 @@ def _(event: Assessment, known: Known, at: datetime) -> dict[str, Any]:
         "verdict": event.verdict,
         "policy": event.policy or known.policy,
         "final": event.final,
-        "reasons": tuple(Why(code=r.code, text=r.text) for r in event.reasons),
+        "reasons": tuple(Why(code=r.code, text=within(r.text, LONGEST)) for r in event.reasons),
         "evidence": event.evidence,
     }
 
@@ -291,7 +294,7 @@ def _undisputed(event: WeightChange, known: Known) -> dict[str, str]:
 def _(event: Incident, known: Known, at: datetime) -> dict[str, Any]:
     open_now = {k: v for k, v in known.troubles.items() if k != event.what_happened}
     if event.state == "opened":
-        open_now[event.what_happened] = event.text
+        open_now[event.what_happened] = within(event.text, LONGEST)
     return {"troubles": open_now}
 
 
