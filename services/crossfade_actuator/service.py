@@ -167,7 +167,8 @@ class Actuator:
 
     def _silent(self, state: RunState) -> bool:
         since = self._now() - max(state.update_at, state.start_at)
-        running = state.phase is Phase.RUNNING and state.ending is None and not state.paused
+        rests = state.ending is not None or state.paused or state.gate
+        running = state.phase is Phase.RUNNING and not rests
         return running and since > SILENT_AFTER * state.plan.interval_seconds + 2
 
     def _now(self) -> float:

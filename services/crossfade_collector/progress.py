@@ -28,9 +28,18 @@ class Progress:
     started_at: datetime | None = None
     iteration: int = 0
     last_tick_at: datetime | None = None
+    sampled: int = 0
+    """The revision under which the last sample was taken; 0 before the first one."""
     split: dict[str, int] = field(default_factory=dict)
     stored_as: int = 0
     """The revision in the store; 0 before the first write."""
+
+    def is_complete(self, iterations: int) -> bool:
+        """Whether the last sample of so many was taken.
+
+        An edit may leave fewer than there are already: then one more is the last.
+        """
+        return self.iteration >= iterations and self.sampled in (0, self.revision)
 
     def is_early(self, at: datetime, interval_seconds: int) -> bool:
         """Whether a tick comes so soon after the last one that it repeats it."""
@@ -67,6 +76,7 @@ class Progress:
                 "startedAt": self.started_at,
                 "iteration": self.iteration,
                 "lastTickAt": self.last_tick_at,
+                "sampled": self.sampled,
                 "split": self.split,
             }
         )
@@ -84,6 +94,7 @@ class Progress:
             started_at=_moment(kept["startedAt"]),
             iteration=kept["iteration"],
             last_tick_at=_moment(kept["lastTickAt"]),
+            sampled=kept.get("sampled", 0),
             split=kept["split"],
             stored_as=entry.revision,
         )

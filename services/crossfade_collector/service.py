@@ -10,7 +10,7 @@ is remembered. Two replicas may take one sample together; its id lets the log ke
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 
 import orjson
@@ -36,6 +36,8 @@ from crossfade_collector.sources.port import Question
 from crossfade_collector.templates import values
 
 LAST_STAGES = ("Finishing", "Completed")
+RESTS = ("Paused", "ApprovalNeeded")
+"""Reasons of Running at which nothing is sampled until somebody says that it goes on."""
 
 
 def _now() -> datetime:
@@ -85,9 +87,14 @@ class Collector:
             return await self._stop(change, progress, "closed")
         if progress.phase == "closed":
             return NOTHING
-        if change.reason == "Paused":
+        if change.stage != "Running":
+            return NOTHING
+        if change.reason in RESTS:
             return await self._stop(change, progress, "paused")
-        return await self._start(change, progress) if change.stage == "Running" else NOTHING
+        if change.reason == "SpecChanged" and progress.phase == "paused":
+            revision = max(change.revision, progress.revision)
+            return Reaction(writes=[progress.write(revision=revision)])
+        return await self._start(change, progress)
 
     async def note(self, change: WeightChange) -> Reaction:
         """Remember the split that is in force from now on."""
@@ -105,15 +112,18 @@ class Collector:
             return await self._silence(tick, uid) if ended else NOTHING
         document = await self.runs.document(uid, progress.revision)
         at = self._instant(tick, document.interval_seconds)
-        if progress.iteration >= document.iterations:
+        if progress.is_complete(document.iterations):
             return await self._silence(tick, uid)
         if progress.is_early(at, document.interval_seconds):
             return NOTHING
         sample = await self._sample(document, progress, at)
-        last = sample.iteration == document.iterations
+        last = sample.iteration >= document.iterations
+        taken = progress.write(
+            iteration=sample.iteration, last_tick_at=at, sampled=progress.revision
+        )
         return Reaction(
             events=[sample.about(tick.namespace, tick.name)],
-            writes=[progress.write(iteration=sample.iteration, last_tick_at=at)],
+            writes=[taken],
             schedules=(await self._silence(tick, uid)).schedules if last else (),
         )
 
@@ -130,11 +140,12 @@ class Collector:
 
     async def _start(self, change: StageChange, progress: Progress) -> Reaction:
         document = await self.runs.document(change.uid, change.revision)
-        if progress.iteration >= document.iterations:
+        revision = max(change.revision, progress.revision)
+        if replace(progress, revision=revision).is_complete(document.iterations):
             return NOTHING
         now = delivery.get().stored_at or self.clock()
         started = progress.write(
-            revision=max(change.revision, progress.revision),
+            revision=revision,
             phase="running",
             started_at=progress.started_at or now,
         )

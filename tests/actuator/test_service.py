@@ -432,6 +432,19 @@ async def test_gates_wait_for_approval_at_the_start_and_before_promotion():
     assert (await stand.state(uid)).outcome == "promoted"
 
 
+async def test_a_run_that_waits_for_approval_is_not_said_to_be_silent():
+    stand = Stand()
+    uid = await stand.running(decision={"policy": "iter8", "gates": ["promote"]})
+    await stand.assess(uid, 15, {"b": 5, "c": 95}, verdict="promote", final=True, winner="c")
+    stand.now += timedelta(minutes=10)
+    reaction = await stand.actuator.look_after(Deadline(stand.now))
+    await stand.settled()
+
+    assert (await stand.state(uid)).gate == "promote"
+    assert not reaction.schedules, "its clock has stopped on purpose"
+    assert stand.said("incident") == []
+
+
 async def test_a_rejected_promotion_puts_everything_back():
     stand = Stand()
     uid = await stand.running(decision={"policy": "iter8", "gates": ["promote"]})

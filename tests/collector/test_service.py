@@ -176,6 +176,54 @@ async def test_a_pause_stops_the_clock_and_a_resume_goes_on_where_it_stood(runni
     assert (sample.iteration, sample.elapsed_seconds) == (2, 60)
 
 
+async def edited(collector, **document):
+    """The reaction to a second revision of the document."""
+    body = orjson.dumps(a_document(MOCK, **document).to_json())
+    await collector.runs.store.put(subjects.document_key("u", 2), body, 0)
+    return await take(
+        collector, await collector.follow(a_change(reason="SpecChanged", revision=2))
+    )
+
+
+@pytest.mark.parametrize("reason", ["Paused", "ApprovalNeeded"])
+async def test_an_edit_while_a_run_rests_wakes_nobody_and_counts_when_it_goes_on(
+    running, hands, reason
+):
+    await tick(running, hands, 10)
+    rests = await take(running, await running.follow(a_change("Running", reason)))
+    changed = await edited(running, interval=20)
+    assert not (await tick(running, hands, 20)).events
+    resumed = await running.follow(a_change("Running", "Resumed", revision=2))
+
+    assert [s.interval_seconds for s in rests.schedules] == [None]
+    assert not changed.schedules
+    assert [s.interval_seconds for s in resumed.schedules] == [20]
+
+
+async def test_a_start_gate_stops_no_clock(collector):
+    gate = await collector.follow(a_change("Initializing", "ApprovalNeeded"))
+
+    assert not gate.writes
+    assert not gate.schedules
+
+
+async def test_with_fewer_iterations_than_there_are_already_one_more_is_the_last(
+    running, hands
+):
+    for iteration in range(1, 6):
+        await tick(running, hands, 10 * iteration)
+    changed = await edited(running, iterations=3)
+    last = await tick(running, hands, 60)
+    after = await tick(running, hands, 70)
+    repeated = await running.follow(a_change(reason="SpecChanged", revision=2))
+
+    assert [s.interval_seconds for s in changed.schedules] == [10]
+    assert [(s.iteration, s.of, s.revision) for s in last.events] == [(6, 3, 2)]
+    assert [s.interval_seconds for s in last.schedules] == [None]
+    assert not after.events
+    assert not repeated.schedules
+
+
 async def test_a_repeated_start_keeps_the_start_time_and_sets_the_clock_again(running, hands):
     await tick(running, hands, 10)
     hands.at(12)
@@ -191,7 +239,7 @@ async def test_the_state_never_holds_a_value(running, hands):
     (entry,) = running.state.entries.values()
 
     assert sorted(orjson.loads(entry.value)) == [
-        "iteration", "lastTickAt", "phase", "revision", "split", "startedAt", "uid",
+        "iteration", "lastTickAt", "phase", "revision", "sampled", "split", "startedAt", "uid",
     ]  # fmt: skip
 
 

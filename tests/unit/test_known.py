@@ -47,6 +47,17 @@ def test_a_split_is_moved_by_nobody_where_no_weight_is_named_or_it_is_fixed(chan
     assert learn(None, running, AT).fixed is fixed
 
 
+def test_an_edit_of_a_paused_run_leaves_it_paused():
+    known = None
+    for reason in ("StageAdvanced", "Paused", "SpecChanged"):
+        told = StageChange(
+            uid="u", stage="Running", reason=reason, message=f"it is {reason}", revision=2
+        )
+        known = learn(known, told, AT)
+
+    assert (known.reason, known.message, known.revision) == ("Paused", "it is Paused", 2)
+
+
 def versions(spec):
     info = spec["versionInfo"]
     return [info["baseline"], *info["candidates"]]

@@ -219,6 +219,18 @@ def test_a_loop_action_runs_after_every_loop_and_before_the_end():
     assert (state.phase, state.action) == (Phase.FINISHING, "finish")
 
 
+def test_at_the_gate_of_promotion_nothing_is_judged_nor_moved_nor_missed():
+    state = step(running(gates=("promote",)), assessed(5, verdict="promote", final=True))
+    state = step(state, facts.Shifted(51.0, 5, {"b": 100, "c": 0}, {"b": 90, "c": 10}))
+    assert state.gate == "promote"
+
+    assert step(state, assessed(6, split={"b": 80, "c": 20})) is state
+    assert step(state, assessed(6, verdict="rollback", final=True)) is state
+    assert step(state, facts.Silent(500.0)) is state
+    assert step(state, facts.Overdue(80_000.0)) is state, "a day is given to answer"
+    assert step(state, facts.Approved(80_000.0)).outcome == "promoted"
+
+
 def test_abort_moves_everything_back_and_says_who_asked():
     state = step(running(), assessed(1, {"b": 50, "c": 50}))
     state = step(state, facts.Shifted(11.0, 1, {}, {"b": 50, "c": 50}))

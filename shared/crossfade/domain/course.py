@@ -108,7 +108,7 @@ def after_weighing(state: RunState, fact: WeightsRead) -> RunState:
 
 def assess(state: RunState, fact: Assessed) -> RunState:
     """An assessment: the split it asks for is wanted, the last one ends the run."""
-    if fact.iteration <= state.iteration or state.ending is not None or state.paused:
+    if fact.iteration <= state.iteration or _rests(state):
         return state
     seen = replace(
         _fresh(state),
@@ -128,13 +128,18 @@ def assess(state: RunState, fact: Assessed) -> RunState:
 
 def fall_silent(state: RunState, fact: Silent) -> RunState:
     """Assessments are missing: an incident, once, until the next one comes."""
-    if state.stale or state.paused or state.ending is not None:
+    if state.stale or _rests(state):
         return state
     seconds = fact.at - max(state.update_at, state.start_at)
     text = (
         f"no assessment for {seconds:.0f} s, one is due every {state.plan.interval_seconds:g} s"
     )
     return replace(state, stale=True).saying("incident", what=STALE, state="opened", text=text)
+
+
+def _rests(state: RunState) -> bool:
+    """Whether nothing is to be judged: it is decided, or somebody has to say that it goes on."""
+    return state.ending is not None or state.paused or bool(state.gate)
 
 
 def _rolls_back(state: RunState, fact: Assessed) -> bool:

@@ -158,9 +158,7 @@ def _(event: StageChange, known: Known, at: datetime) -> dict[str, Any]:
     entered = known.entered_at if event.stage == known.stage else at
     made: dict[str, Any] = {
         "stage": event.stage,
-        "reason": event.reason,
         "epoch": max(event.epoch, known.epoch),
-        "message": within(event.message, LONGEST),
         "revision": event.revision,
         "entered_at": entered,
         "started_at": known.started_at or at,
@@ -168,6 +166,9 @@ def _(event: StageChange, known: Known, at: datetime) -> dict[str, Any]:
         "winner": event.winner or known.winner,
         "recommended": event.recommended or known.recommended,
     }
+    if event.reason != "SpecChanged" or event.stage != known.stage:
+        # An edit of a run that is paused, or waits for somebody, does not make it go on.
+        made |= {"reason": event.reason, "message": within(event.message, LONGEST)}
     if event.target:
         made["target"] = event.target
     if event.stage == "Completed":
