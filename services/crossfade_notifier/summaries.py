@@ -20,6 +20,7 @@ from crossfade.errors import Conflict, CrossfadeError, Malformed, NotFound
 from crossfade.events import subjects
 from crossfade.events.event import Body
 from crossfade.runtime.service import Entry, Store
+from crossfade.telling import Urgency
 from crossfade_notifier.channels.port import Later
 from crossfade_notifier.channels.slack.calls import metadata, seal, told_of
 from crossfade_notifier.channels.slack.living import LivingSlack
@@ -158,7 +159,7 @@ class Summaries:
         mark = seal(made[:-1])  # the clock alone is no news
         if mark != sheet.seal:
             sheet = await self._put(place, sheet, title(runs), made, SUMMARY)
-        stuck = {r.known.uid: r for r in runs if standing(r) == "stuck"}
+        stuck = {r.known.uid: r for r in runs if standing(r) == "stuck" and not self._hushed(r)}
         fresh = [run for uid, run in stuck.items() if uid not in sheet.stuck]
         if fresh:
             await self._call(
@@ -172,6 +173,13 @@ class Summaries:
         done = {"seal": mark, "stuck": tuple(stuck)[:MOST_STUCK], "until": 0.0}
         kept = sheet.model_copy(update=done)
         await self.state.put(self._key(place), kept.write(), revision)
+
+    def _hushed(self, run: Outbox) -> bool:
+        """Whether its quiet hours keep trouble too; it is told at their end."""
+        if Urgency.TROUBLE in self.router.passes:
+            return False
+        now = datetime.fromtimestamp(self.clock(), UTC)
+        return self.router.route(run.known).quiet_until(now) is not None
 
     async def _disperse(
         self, place: str, runs: Sequence[Outbox], sheet: Sheet, revision: int

@@ -7,7 +7,7 @@ import pytest
 
 from crossfade.errors import Conflict
 from crossfade.events import Incident, StageChange
-from crossfade.telling import Known
+from crossfade.telling import Known, Urgency
 from crossfade.testing.runs import START, IrisRun
 from crossfade_notifier.channels.links import Links
 from crossfade_notifier.channels.slack.summary import newly_stuck, summary
@@ -115,6 +115,22 @@ async def test_all_that_get_stuck_together_disturb_the_channel_once(world, slack
     assert slack.replies[0]["reply_broadcast"]
     assert "and 4 more are stuck:* no assessment for 65 s" in slack.replies[0]["text"]
     assert "14 stuck · 6 running" in str(slack.parents[0]["blocks"])
+
+
+async def test_quiet_hours_that_keep_trouble_keep_it_in_a_crowd_too(world, slack, team):
+    notifier, keeper = team()
+    hours = {"crossfade.io/quiet-hours": "00:00-12:00 UTC"}
+    await fed(world, notifier, 6, annotations=hours)
+    stale = Incident(uid="uid-002", iteration=1, what_happened="stale-data", text="nothing")
+    await world.feed(notifier, [said(2, stale)])
+    object.__setattr__(keeper.router, "passes", frozenset({Urgency.TERMINAL}))
+    await keeper.look()
+    at_night = len(slack.replies)
+    keeper.clock = lambda: 1e9 + 12 * 3600
+    await keeper.look()
+
+    assert at_night == 0
+    assert "run-002 is stuck" in slack.replies[0]["text"]
 
 
 @pytest.mark.parametrize("lost", ["record", "message"])
