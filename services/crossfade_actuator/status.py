@@ -16,6 +16,9 @@ from crossfade.runtime.runs import Runs
 from crossfade_actuator.cluster import Cluster
 
 
+LONGEST_NOTE = 1024
+
+
 def status_of(state: RunState, document: Document | None = None) -> dict[str, Any]:
     """The status block as JSON; `document` adds the metrics as they were when the run began."""
     status: dict[str, Any] = {
@@ -126,7 +129,7 @@ def event_of(
         "apiVersion": "events.k8s.io/v1",
         "kind": "Event",
         "metadata": {
-            "name": f"{state.name}.{uuid.uuid5(uuid.NAMESPACE_OID, key).hex[:16]}",
+            "name": f"{_beginning(state.name)}.{uuid.uuid5(uuid.NAMESPACE_OID, key).hex[:16]}",
             "namespace": state.namespace,
         },
         "eventTime": now.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ"),
@@ -134,7 +137,7 @@ def event_of(
         "reportingInstance": reporter,
         "action": condition.reason,
         "reason": condition.reason,
-        "note": (condition.message or condition.reason)[:1024],
+        "note": _noted(condition.message or condition.reason),
         "type": "Warning" if condition.type == "Failed" and condition.status else "Normal",
         "regarding": {
             "apiVersion": "iter8.tools/v2alpha2",
@@ -144,3 +147,15 @@ def event_of(
             "uid": state.uid,
         },
     }
+
+
+def _beginning(name: str) -> str:
+    """As much of an experiment's name as leaves room in an Event's, which has 253 characters."""
+    return name[:230].rstrip("-.")
+
+
+def _noted(text: str) -> str:
+    """The text in at most 1024 bytes: a longer note is refused by the API server."""
+    if len(text.encode()) <= LONGEST_NOTE:
+        return text
+    return text.encode()[: LONGEST_NOTE - 3].decode(errors="ignore") + "…"

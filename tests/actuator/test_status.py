@@ -18,7 +18,7 @@ AT = datetime(2026, 1, 1, tzinfo=UTC)
 DONE = Condition("Completed", False, "IterationUpdate", "Completed Iteration 3", AT.timestamp())
 
 
-def a_state(uid="u", **fields) -> RunState:
+def a_state(uid="u", name="exp", **fields) -> RunState:
     facts = {
         "phase": Phase.RUNNING,
         "iteration": 3,
@@ -32,7 +32,7 @@ def a_state(uid="u", **fields) -> RunState:
         "recommended": "iris-v2",
     }
     plan = Plan("iris-v1", ("iris-v1", "iris-v2"), 15, 15, 10)
-    return RunState(uid, "default", "exp", "iris", plan, **(facts | fields))
+    return RunState(uid, "default", name, "iris", plan, **(facts | fields))
 
 
 def test_a_running_experiment_says_where_it_is():
@@ -125,6 +125,16 @@ async def test_a_status_is_written_and_its_change_told_once(cluster, writer, mad
     assert stored["status"]["stage"] == "Running"
     assert stored["metadata"]["generation"] == 1
     assert [e["reason"] for e in await events(cluster, made)] == ["IterationUpdate"]
+
+
+async def test_an_event_about_a_long_message_of_a_long_name_is_taken(cluster):
+    long = Condition("Failed", True, "InvalidExperiment", "ö→" * 900, AT.timestamp())
+    event = event_of(a_state(name=f"{'n' * 229}-{'n' * 23}"), long, AT, "a")
+    await cluster.create_event("default", event)
+
+    assert len(event["note"].encode()) <= 1024
+    assert event["note"].endswith("ö→…")
+    assert len(event["metadata"]["name"]) <= 253
 
 
 async def test_a_document_that_is_lost_is_not_taken_for_a_deleted_resource(cluster, made):
