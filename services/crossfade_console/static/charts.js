@@ -64,6 +64,10 @@ export const traffic = (Plotly, element, view, points, upto, incidents) => {
     const now = last[view.focus] ?? 0;
     traces.push({ name: "held until the end", showlegend: false, x: [present, end], y: [now, now], mode: "lines", line: { dash: "dot", width: 1.5, color: colour("accent") }, hoverinfo: "skip" });
   }
+  if (live && element.clientWidth > 480 && new Date(end) - new Date(present) > (new Date(end) - new Date(range[0])) / 4) {
+    const now = last[view.focus] ?? 0, below = now > 85;
+    annotations.push({ x: end, y: now, text: "until a look moves it", showarrow: false, xanchor: "right", yanchor: below ? "top" : "bottom", font: { size: 11, color: colour("soft") } });
+  }
   incidents.forEach((incident, n) => {
     const at = local(incident.at), right = range && new Date(at) - new Date(range[0]) > (new Date(range[1]) - new Date(range[0])) / 2;
     shapes.push({ type: "line", x0: at, x1: at, yref: "paper", y0: 0, y1: 1, line: { color: colour("bad"), width: 1, dash: "dash" } });
@@ -81,7 +85,7 @@ export const reward = (Plotly, element, view, points, upto) => {
   const r = view.reward;
   if (!r) { Plotly.purge(element); show(element, h("p", { class: "empty" }, "This experiment has no reward.")); return; }
   const seen = points.filter((p) => p.i > 0 && p.i <= upto);
-  if (!seen.length) { Plotly.purge(element); show(element, h("p", { class: "empty" }, "After the first look.")); return; }
+  if (!seen.length) { Plotly.purge(element); show(element, h("p", { class: "empty" }, "Comes with the first look.")); return; }
   if (element.querySelector("p")) show(element);
   const intervals = seen.filter((p) => p.r);
   const traces = intervals.length ? diffs(view, intervals) : levels(view, seen);

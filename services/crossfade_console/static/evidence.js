@@ -12,7 +12,7 @@ export const lacking = (view) => {
   for (const p of view.proofs.filter((one) => one.why)) why.set(p.why, new Set([...(why.get(p.why) || []), p.name]));
   const told = [...why].map(([text, names]) => `${[...names].join(", ")}: ${text}`);
   if (told.length) return h("div", { class: "lacks" }, h("p", {}, "Nothing here can be proved from the metrics as they are:"), h("ul", {}, told.slice(0, 4).map((text) => h("li", {}, text))));
-  if (!view.iteration) return h("p", { class: "empty" }, "After the first look.");
+  if (!view.iteration) return h("p", { class: "empty" }, "Comes with the first look.");
   return h("p", { class: "empty" }, "This policy gives no evidence.");
 };
 

@@ -58,7 +58,7 @@ const objectives = (v) => {
     const near = o.upper !== null && trend.some((x) => x > o.upper * 0.5);
     return h("tr", {}, h("td", {}, o.name, h("small", { class: "versionof", title: o.version }, brief(o.version, 22))), h("td", { class: "version", title: o.version }, brief(o.version, 22)), h("td", { class: "num" }, withUnit(o.value, o.unit)),
       h("td", { class: "num" }, o.limit), h("td", { class: "wide" }, line(trend, { limit: near ? o.upper : null, label: `${o.name} of ${o.version} by look` })),
-      h("td", {}, h("div", { class: "evidence" }, proofs && !o.proof && !o.need && o.standing !== "proved" ? null : bar(o.share ?? 0, tone === "good" || enough ? "" : tone, proofs ? "evidence" : "share of the limit used"),
+      h("td", {}, h("div", { class: "evidence" }, o.share === null || (proofs && !o.proof && !o.need && o.standing !== "proved") ? null : bar(o.share ?? 0, tone === "good" || enough ? "" : tone, proofs ? "evidence" : "share of the limit used"),
         h("span", { class: "pill", "data-tone": enough ? "good" : tone, title: o.detail || [o.progress, proofText(o)].filter(Boolean).join("; ") || word }, o.need ? o.progress.replace(/ requests$/, "") : enough ? "enough so far" : o.standing === "not-yet" && o.proof ? `${Math.round(100 * o.proof.for)} %` : o.detail && o.standing === "unknown" ? title(o.detail) : word))));
   });
   show($("objectives").tBodies[0], rows.length ? rows : h("tr", {}, h("td", { colspan: 6 }, "No objectives: nothing is asked of the versions but the reward.")));
@@ -160,6 +160,7 @@ const draw = () => {
   if (view.reward) say($("t-reward"), `Reward · ${view.reward.name}`);
   const slider = $("look");
   slider.max = newest();
+  slider.disabled = !newest();   // nothing has been yet that could be shown again
   if (look === null) slider.value = newest();
   say($("lookat"), look === null ? "live" : `look ${look}`);
   $("live").hidden = look === null;
