@@ -122,41 +122,45 @@ def _absorb_line(
         return _absorb_gauge(plan, claim, v, line, look, now)
     batch = None if now is None else _batch(claim, line, now)
     if batch is None or now is None:
-        line = line._replace(stale=line.stale + 1)
+        line, totals = line._replace(stale=line.stale + 1), line.totals
     else:
-        line = _received(plan, claim, v, line, now, batch, look.iteration)
-    if v == 0:
-        return line
-    looks = plan.deciding_look - look.iteration
-    planned = forecast if forecast is not None else batch[0] if batch else 0.0
-    rest = information.rest(claim, plan, line.totals, planned, exposure[v - 1], looks)
-    if batch is None:
+        totals = _added(line.totals, batch)
+    rest = line.rest
+    if v > 0:
+        planned = forecast if forecast is not None else batch[0] if batch else 0.0
+        looks = plan.deciding_look - look.iteration
+        rest = information.rest(claim, plan, totals, planned, exposure[v - 1], looks)
+    if batch is None or now is None:
         return line._replace(rest=rest)
-    return _score(plan, claim, line, batch, rest, look.iteration)
+    state, prior = line.state, line.prior
+    if v > 0:
+        state, prior = _scored(plan, claim, line, batch, totals, rest, look.iteration)
+    return Line(
+        now,
+        look.iteration,
+        0,
+        totals,
+        state,
+        _alarmed(plan, claim, v, line, batch),
+        line.gauge,
+        rest,
+        line.phi,
+        prior,
+        line.batches + 1,
+    )
 
 
-def _received(
-    plan: Plan, claim: Claim, v: int, line: Line, now: Counts, batch: Counts, iteration: int
-) -> Line:
-    """The line with this batch in its totals and in its alarm.
+def _added(totals: Counts, batch: Counts) -> Counts:
+    return tuple([a + b for a, b in zip(totals, batch, strict=True)]) if totals else batch
 
-    A candidate's alarm is damped by the dispersion known before the batch.
-    """
-    first, totals, detector = not line.totals, batch, line.detector
-    if not first:
-        totals = tuple([a + b for a, b in zip(line.totals, batch, strict=True)])
-    if detector:
-        phi = 1.0 if v == 0 else line.phi
-        detector = detectors.step(
-            detector, batch[0], batch[-1], claim.odds, plan.iterations, first, phi
-        )
-    return line._replace(
-        seen=now,
-        at=iteration,
-        stale=0,
-        totals=totals,
-        detector=detector,
-        batches=line.batches + 1,
+
+def _alarmed(plan: Plan, claim: Claim, v: int, line: Line, batch: Counts) -> detectors.Detector:
+    """The alarm after a batch; a candidate's is damped by the dispersion known before it."""
+    if not line.detector:
+        return line.detector
+    phi, first = 1.0 if v == 0 else line.phi, not line.totals
+    return detectors.step(
+        line.detector, batch[0], batch[-1], claim.odds, plan.iterations, first, phi
     )
 
 
@@ -194,15 +198,20 @@ def _interval(claim: Claim, seen: Counts, now: Counts) -> Counts:
     return (now[0] - seen[0], *now[1:]) if claim.exposure == "time" else now
 
 
-def _score(
-    plan: Plan, claim: Claim, line: Line, batch: Counts, rest: float, iteration: int
-) -> Line:
-    """The line with this batch in its claim state."""
-    increment, spread = increment_of(claim, batch, line.totals)
+def _scored(
+    plan: Plan,
+    claim: Claim,
+    line: Line,
+    batch: Counts,
+    totals: Counts,
+    rest: float,
+    iteration: int,
+) -> tuple[claims.ClaimState, float]:
+    """(the claim's state with this batch, the displayed mixture's precision)."""
+    increment, spread = increment_of(claim, batch, totals)
     prior = line.prior or ((increment[1] + rest) / 10.0 if increment[1] > 0.0 else 0.0)
     deciding, recent = iteration >= plan.deciding_look, plan.recent(iteration)
-    state = claims.step(line.state, increment, spread, rest, deciding, recent)
-    return line._replace(state=state, rest=rest, prior=prior)
+    return claims.step(line.state, increment, spread, rest, deciding, recent), prior
 
 
 def increment_of(

@@ -100,7 +100,7 @@ def weigh(
     enough = state.v > 0.0 and line.totals[0] >= claim.min_samples
     passed = enough and z >= critical
     pp = _predictive(plan, line, v, decided, passed)
-    hopeless = (
+    impossible = (
         not decided
         and claim.proportion
         and state.v > 0.0
@@ -115,23 +115,26 @@ def weigh(
         and enough
         and claims.chance_left(state, phi, plan.z_curtailed) >= EARLY_CHANCE
     )
-    return Weighed(
-        claim=claim,
-        line=line,
-        v=v,
-        z=z,
-        critical=critical,
-        chance=claims.chance_left(state, phi, critical),
-        pp=pp,
-        risk=risk,
-        log_alarm=log_alarm,
-        waived=waived,
-        alarmed=alarmed,
-        impossible=hopeless,
-        futile=futile or hopeless,
-        proved=decided and passed,
-        supported=claims.not_contradicted(state, phi),
-        early=early,
+    chance = claims.chance_left(state, phi, critical)
+    futile, proved = futile or impossible, decided and passed
+    supported = claims.not_contradicted(state, phi)
+    return Weighed(  # by position, which takes a third of the time
+        claim,
+        line,
+        v,
+        z,
+        critical,
+        chance,
+        pp,
+        risk,
+        log_alarm,
+        waived,
+        alarmed,
+        impossible,
+        futile,
+        proved,
+        supported,
+        early,
     )
 
 

@@ -7,7 +7,7 @@ is asked for and cannot be proved keeps a candidate from being promoted, and is 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 from crossfade.domain.splits import Split
@@ -82,7 +82,7 @@ def _analysis(
     split: Mapping[str, int],
 ) -> dict[str, Any]:
     """The block of v2alpha2: objectives as they stand, the winner as it was proved."""
-    scores: Scores = score(document, sample)
-    infos = tuple(reason.text for reason in reasons) or ("all ok",)
-    shown = replace(scores, winner=end.winner, told=Told(infos=infos))
+    scores = score(document, sample)
+    told = Told(infos=tuple([reason.text for reason in reasons]) or ("all ok",))
+    shown = Scores(scores.met, scores.best, end.winner, scores.warnings, told)
     return analysis(document, sample, shown, dict(split))

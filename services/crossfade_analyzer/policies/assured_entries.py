@@ -70,7 +70,7 @@ def _entry(
         entry |= {name: _plain(getattr(found, name)) for name in _DESCRIBED}
         return entry | {"proved": False, "lacks": mapped.field, "why": mapped.why}
     entry["per"] = _per(mapped.claim)
-    entry.update(zip(_TOLD, map(_plain, found[_SAID_BEFORE:]), strict=True))
+    entry.update(zip(_TOLD, [_plain(x) for x in found[_SAID_BEFORE:]], strict=True))
     entry |= bars
     if mapped.claim.paired:
         entry["pBestBaseline"] = _plain(findings.p_best_baseline)

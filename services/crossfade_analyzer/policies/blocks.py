@@ -17,6 +17,7 @@ from crossfade_analyzer.policies.scores import Scores, Told
 
 PROVENANCE = "crossfade-analyzer"
 _GAP = " " * 29
+_ALL_OK = str(Told(infos=("all ok",)))
 
 
 def analysis(
@@ -25,7 +26,7 @@ def analysis(
     """The four blocks for one sample, as JSON."""
     at = moment(sample.at)
     conformance = "weight computation is not applicable to a conformance experiment"
-    weighing = str(Told(infos=("all ok",))) if split else conformance
+    weighing = _ALL_OK if split else conformance
     assessed = document.criteria.objectives is not None
     met = {name: list(answers) for name, answers in scores.met.items()}
     winner = {"winner": scores.winner} if scores.winner is not None else {}
@@ -54,11 +55,11 @@ def _values(document: Document, sample: MetricSample) -> dict[str, Any]:
     """By metric and version; built-in metrics have versions that are not in versionInfo, too."""
     names = [version.name for version in document.versions]
     others = [(r.metric, r.version) for r in sample.readings if r.version not in names]
-    found: dict[str, Any] = {}
+    read, found = sample.values_read, {}
     for ref in document.references:
         key = document.key(ref)
-        told = [*names, *(version for metric, version in others if metric == key)]
-        found[ref] = {"data": {name: _value(sample.value(name, key)) for name in told}}
+        told = [*names, *[version for metric, version in others if metric == key]]
+        found[ref] = {"data": {name: _value(read.get((name, key))) for name in told}}
     return found
 
 

@@ -54,16 +54,15 @@ def score(document: Document, sample: MetricSample) -> Scores:
     names = [version.name for version in document.versions]
     met: dict[str, tuple[bool, ...]] = {}
     warnings: list[str] = []
+    read, judged = sample.values_read, document.judged
     if document.criteria.objectives is not None:
         for name in names:
-            met[name] = tuple(
-                [meets(sample.value(name, key), one) for one, key in document.judged]
-            )
+            met[name] = tuple([meets(read.get((name, key)), one) for one, key in judged])
         warnings += [
             f"Value for {objective.metric} metric and {name} version is None."
-            for objective, key in document.judged
+            for objective, key in judged
             for name in names
-            if sample.value(name, key) is None
+            if read.get((name, key)) is None
         ]
     scores = Scores(met, warnings=tuple(warnings))
     feasible = [name for name in names if scores.feasible(name)]

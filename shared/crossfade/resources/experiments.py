@@ -6,6 +6,7 @@ Absent stays absent: defaults live in `Document`, never in the spec, as upstream
 from __future__ import annotations
 
 from enum import StrEnum
+from functools import cached_property
 from typing import Annotated, Any, Final, Literal
 
 from pydantic import ConfigDict, Field, StrictBool
@@ -144,12 +145,12 @@ class Objective(Resource):
     relative_to: Literal["baseline"] | None = None
     """Compares with the baseline's value in place of a fixed limit."""
 
-    @property
+    @cached_property
     def upper(self) -> float | None:
-        """The upper limit as a number."""
+        """The upper limit as a number; asked for at every sample."""
         return number(self.upper_limit)
 
-    @property
+    @cached_property
     def lower(self) -> float | None:
         """The lower limit as a number."""
         return number(self.lower_limit)
