@@ -19,6 +19,20 @@ OUTCOMES = {
     "failed": "failed",
     "aborted": "aborted",
 }
+UNMOVED = OUTCOMES | {
+    "promoted": "{winner} wins",
+    "rolled-back": "{baseline} stays",
+    "inconclusive": "inconclusive: {baseline} stays",
+    "no-data": "no data: {baseline} stays",
+}
+"""Where neither the run nor an action at its end moves any traffic."""
+ALONE = OUTCOMES | {
+    "promoted": "{baseline} conforms",
+    "rolled-back": "{baseline} does not conform",
+    "inconclusive": "inconclusive: not known whether {baseline} conforms",
+    "no-data": "no data to judge {baseline} by",
+}
+"""Where one version is judged, and competes with nobody."""
 NEEDS_APPROVAL = "ApprovalNeeded"
 PAUSED = "Paused"
 LIKELY = 0.95
@@ -33,7 +47,7 @@ STAGES = {
 def headline(known: Known) -> str:
     """Where the run stands, in a few words: the first line of every page and message."""
     if known.over:
-        said = OUTCOMES.get(known.outcome or "", "ended")
+        said = _outcomes(known).get(known.outcome or "", "ended")
         winner = known.winner or known.recommended
         return _capital(said.format(winner=winner, baseline=known.baseline), known)
     if known.stage == "Waiting" and known.reason == "TargetBusy":
@@ -45,6 +59,12 @@ def headline(known: Known) -> str:
     if known.stage in STAGES:
         return _capital(STAGES[known.stage], known)
     return _capital(_running(known), known)
+
+
+def _outcomes(known: Known) -> Mapping[str, str]:
+    if known.versions and not known.candidates:
+        return ALONE
+    return UNMOVED if known.fixed and not known.finishes else OUTCOMES
 
 
 def _running(known: Known) -> str:
