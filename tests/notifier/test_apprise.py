@@ -5,6 +5,7 @@ import email
 import email.header
 import logging
 import time
+from datetime import UTC, datetime
 
 import pytest
 from aiohttp import web
@@ -12,11 +13,13 @@ from pydantic import SecretStr
 
 from crossfade.errors import Malformed, Permanent, Unreachable
 from crossfade.settings import NotifierSettings
+from crossfade.telling import Known, Urgency
 from crossfade.testing.runs import IrisRun
 from crossfade_notifier.building import build
-from crossfade_notifier.channels.apprise import AppriseChannel, Unclear, sorted_out
+from crossfade_notifier.channels.apprise import AppriseChannel, Unclear, message, sorted_out
 from crossfade_notifier.channels.links import Links
 from crossfade_notifier.channels.port import Later, MaybeDone
+from crossfade_notifier.outbox import Told
 
 pytest.importorskip("apprise", reason="Apprise is optional: pip install 'crossfade[apprise]'")
 
@@ -256,3 +259,36 @@ def test_two_channels_of_one_name_are_refused(world):
 
     with pytest.raises(Malformed, match="apprise-team more than once"):
         build(settings, state=world.state, publisher=world.publisher, commander=None)
+
+
+@pytest.mark.parametrize("room", [160, 1000, 2000, 16_000])
+def test_a_long_story_is_cut_at_its_beginning_and_never_at_its_end(room):
+    known = Known(uid="u", namespace="shop", name="cart", stage="Completed", outcome="promoted")
+    story = [telling(n, f"{n}/40: " + "all limits held, " * 6) for n in range(40)]
+    story.append(telling(41, "new is promoted: it wins", "winner"))
+    title, body, _ = message(known, story, Links("http://page.test"), room)
+
+    assert len(title) + len(body) + 1 <= room
+    assert "new is promoted: it wins" in body
+    assert ("earlier left out" in body) == (room < 16_000)
+    assert ("http://page.test/experiments/shop/cart" in body) == (room >= 500)
+
+
+async def test_a_service_gets_no_more_than_it_takes(world, endpoint):
+    url = SecretStr(f"json://127.0.0.1:{endpoint.port}/a")
+    channel = AppriseChannel("apprise-team", [url], per_second=100.0)
+    channel.targets[0].plugin.body_maxlen = 400  # as of a service for short messages
+    notifier = world.notifier(channel)
+    await world.feed(notifier, IrisRun().events())
+    async with world.running(notifier):
+        await world.until(lambda: endpoint.got)
+
+    said = endpoint.got[0]
+    assert len(said["title"]) + len(said["message"]) < 400
+    assert "is promoted" in said["message"]
+
+
+def telling(n, text, topic="progress"):
+    urgent = Urgency.TERMINAL if topic == "winner" else Urgency.PROGRESS
+    at = datetime(2026, 1, 1, tzinfo=UTC)
+    return Told(n=n, id=f"e{n}", topic=topic, urgency=urgent, text=text, at=at)

@@ -9,7 +9,7 @@ from crossfade.events import StageChange
 from crossfade.telling import Known, Limit
 from crossfade.testing.runs import START, UID, IrisRun
 from crossfade_notifier.channels.links import Links
-from crossfade_notifier.channels.mrkdwn import fitting
+from crossfade_notifier.channels.mrkdwn import fitting, newest
 from crossfade_notifier.channels.slack.blocks import blocks, fallback
 from crossfade_notifier.outbox import Outbox
 
@@ -184,3 +184,23 @@ def test_the_worst_objective_is_never_the_one_that_is_left_out():
 )
 def test_lines_are_kept_whole(lines, room, text):
     assert fitting(lines, room) == text
+
+
+@pytest.mark.parametrize(
+    ("lines", "room", "text"),
+    [
+        (["a", "b"], 100, "a\nb"),
+        (
+            ["a" * 30, "b" * 30, "c" * 30],
+            100,
+            f"(1 earlier left out)\n{'b' * 30}\n{'c' * 30}",
+        ),
+        (["a" * 30, "c" * 300], 100, None),
+    ],
+)
+def test_the_newest_lines_are_kept(lines, room, text):
+    said = newest(lines, room)
+
+    assert len(said) <= room
+    assert text is None or said == text
+    assert said.splitlines()[-1][0] == lines[-1][0]

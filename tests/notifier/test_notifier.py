@@ -126,6 +126,44 @@ async def test_a_webhook_that_asks_for_a_pause_gets_it_and_loses_nothing(world, 
     assert "is promoted" in "\n".join(slack.webhook_texts)
 
 
+async def test_a_webhook_that_was_down_for_long_still_hears_of_the_end(world, slack):
+    slack.fail("hook", *[503] * 3)
+    channel = SlackWebhook(SecretStr(f"{slack.url}/hook"), coalesce_seconds=0.0)
+    notifier = world.notifier(channel)
+    long = "a long story " * 60
+    for n in range(20):
+        said = Incident(uid=UID, iteration=n, what_happened=f"w{n}", text=f"{n} {long}")
+        await world.feed(notifier, [(START, said.about(NAMESPACE, NAME))])
+    await world.feed(notifier, IrisRun().events()[-1:])
+    async with world.running(notifier):
+        await world.until(lambda: slack.webhook_texts, seconds=20)
+
+    assert "is promoted" in slack.webhook_texts[0].splitlines()[-1]
+    assert len(slack.webhook_texts[0]) < 4000
+
+
+@pytest.mark.parametrize("status", [200, 400])
+async def test_an_answer_that_is_no_text_harms_nobody(world, status):
+    async def say(request):
+        head = {"Content-Type": "text/plain; charset=utf-8"}
+        return web.Response(body=b"\xff\xfe", status=status, headers=head)
+
+    app = web.Application()
+    app.router.add_post("/", say)
+    runner = web.AppRunner(app)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    hook = Webhook("webhook-x", SecretStr(f"http://127.0.0.1:{runner.addresses[0][1]}/"))
+    notifier = world.notifier(hook)
+    async with world.running(notifier):
+        await world.feed(notifier, IrisRun().events()[-1:])
+        await world.until(lambda: not notifier.couriers[0].due)
+    await runner.cleanup()
+    lost = [incident.text for incident in world.publisher.said]
+
+    assert len(lost) == (status == 400)
+
+
 async def test_a_revoked_webhook_is_said_as_an_incident_and_not_told_to_itself(
     world, slack, caplog
 ):

@@ -30,7 +30,9 @@ from crossfade.errors import (
     Unreachable,
 )
 from crossfade.telling import Known, Topic, Urgency, headline
+from crossfade.telling.numbers import within
 from crossfade_notifier.channels.links import Links
+from crossfade_notifier.channels.mrkdwn import newest
 from crossfade_notifier.channels.port import PEOPLE, Later, Manners, MaybeDone, Parcel
 from crossfade_notifier.channels.posting import DEFAULT_PAUSE_SECONDS, TOO_MANY
 from crossfade_notifier.channels.slack_webhook import QUIET
@@ -38,6 +40,8 @@ from crossfade_notifier.outbox import Told
 
 MOST_ATTEMPTS = 20
 BORN_AGAIN = frozenset({408, 425})
+ROOM, LINKED, TITLE, LEAST = 16_000, 500, 250, 80
+"""Characters: of a message at most, of one that has room for links, of a title, of the news."""
 TYPES: dict[Topic, str] = {
     "winner": "success",
     "rolled-back": "failure",
@@ -65,6 +69,11 @@ class Target:
     plugin: Any
     sender: Any
     heard: list[str] = field(default_factory=list)
+
+    @property
+    def room(self) -> int:
+        """Characters that the service takes: 160 of a text message, 1,000 of Teams."""
+        return min(int(self.plugin.body_maxlen), ROOM)
 
     def send(self, title: str, body: str, kind: str) -> bool:
         """Send, for as long as the plug-in takes; in a thread."""
@@ -133,7 +142,7 @@ class AppriseChannel:
     async def _send(
         self, parcel: Parcel, target: Target, told: Sequence[Told]
     ) -> CrossfadeError | None:
-        title, body, kind = message(parcel.known, told, self.links)
+        title, body, kind = message(parcel.known, told, self.links, target.room)
         loop = asyncio.get_running_loop()
         bound = 2 * self.timeout_seconds + 1.0  # to connect, and to answer
         try:
@@ -153,16 +162,18 @@ class AppriseChannel:
         return error
 
 
-def message(known: Known, told: Sequence[Told], links: Links) -> tuple[str, str, str]:
-    """Title, body and Apprise's type of message, in plain text."""
-    lines = [t.text for t in told] + [f"{name}: {url}" for name, url in links.about(known)]
+def message(
+    known: Known, told: Sequence[Told], links: Links, room: int = ROOM
+) -> tuple[str, str, str]:
+    """Title, body and Apprise's type of message, in plain text of `room` characters in all."""
+    about = links.about(known) if room >= LINKED else []
+    found = "".join(f"\n{name}: {url}" for name, url in about)
     worst = min(told, key=lambda t: (t.urgency, -t.n))
     said = f": {headline(known)}" if known.name else ""
-    return (
-        f"{known.title or 'Crossfade'}{said}",
-        "\n".join(lines),
-        TYPES.get(worst.topic, "info"),
-    )
+    title = within(f"{known.title or 'Crossfade'}{said}", TITLE)
+    left = max(room - len(title) - len(found) - 2, LEAST)
+    body = newest([t.text for t in told], left) + found
+    return title, body, TYPES.get(worst.topic, "info")
 
 
 def sorted_out(name: str, heard: Sequence[str]) -> CrossfadeError:
@@ -210,6 +221,7 @@ def _target(name: str, number: int, url: SecretStr) -> Target:
             f"{scheme[:20]!r}); right would be such as mailtos://… or discord://…"
         )
         raise Malformed([FieldError("CROSSFADE_NOTIFIER__APPRISE", told)])
+    plugin.overflow_mode = apprise.OverflowMode.TRUNCATE  # better cut short than refused
     sender = apprise.Apprise(asset=asset)
     sender.add(plugin)
     key = hashlib.sha256(url.get_secret_value().encode()).hexdigest()[:8]

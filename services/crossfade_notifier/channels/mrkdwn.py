@@ -8,6 +8,7 @@ from collections.abc import Sequence
 FIELD, SECTION = 2000, 3000
 """Characters that Slack shows in a field or a context, and in a section."""
 _MORE = len("\n_and 1000000 more_")
+EARLIER = "({} earlier left out)"
 _PEOPLE = re.compile(r"\bslack:([UW][A-Z0-9]+)\b")
 _BROKEN = re.compile(r"(&[a-z]*|<[^>]*)$")
 
@@ -31,3 +32,12 @@ def fitting(lines: Sequence[str], room: int) -> str:
         kept.pop()
     rest = len(lines) - len(kept)
     return "\n".join([*kept, *([f"_and {rest} more_"] if rest else [])])
+
+
+def newest(lines: Sequence[str], room: int) -> str:
+    """As many of the newest whole lines as fit, and how many older there were; no end is lost."""
+    *older, last = lines
+    kept = [cut(last, room - _MORE - len(EARLIER))]
+    while older and sum(map(len, kept)) + len(kept) + len(older[-1]) <= room - len(EARLIER):
+        kept.insert(0, older.pop())
+    return "\n".join([*([EARLIER.format(len(older))] if older else []), *kept])

@@ -40,7 +40,7 @@ async def send(
         async with session.request(
             method, url, data=body, headers=headers, timeout=limit
         ) as answer:
-            text = await answer.text()
+            text = await answer.text(errors="replace")  # whatever it calls itself
             _raise_for(answer, text)
             return text
     except aiohttp.ClientConnectorError as error:

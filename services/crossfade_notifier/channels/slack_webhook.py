@@ -15,7 +15,7 @@ import orjson
 from pydantic import SecretStr
 
 from crossfade.telling import Known, Topic, Urgency
-from crossfade_notifier.channels.mrkdwn import escape, fitting
+from crossfade_notifier.channels.mrkdwn import escape, newest
 from crossfade_notifier.channels.port import PEOPLE, Manners, Parcel
 from crossfade_notifier.channels.posting import post
 from crossfade_notifier.outbox import Told
@@ -80,7 +80,7 @@ class SlackWebhook:
 def message(known: Known, told: list[Told]) -> str:
     """The text in Slack's mrkdwn, under its limit of 4,000 characters."""
     lines = [f"{ICONS.get(t.topic, '')} {escape(t.text)}".strip() for t in told]
-    return f"*{escape(known.title or 'Crossfade')}*\n" + fitting(lines, LONGEST)
+    return f"*{escape(known.title or 'Crossfade')}*\n" + newest(lines, LONGEST)
 
 
 def _again(parcel: Parcel, told: Told) -> bool:

@@ -17,7 +17,7 @@ from pydantic import SecretStr
 from crossfade.errors import NotFound, Permanent
 from crossfade.telling import Known, Topic, Urgency
 from crossfade_notifier.channels.links import Links
-from crossfade_notifier.channels.mrkdwn import cut, escape
+from crossfade_notifier.channels.mrkdwn import escape, newest
 from crossfade_notifier.channels.port import LIVING, Manners, Parcel
 from crossfade_notifier.channels.slack.blocks import Block, blocks, fallback
 from crossfade_notifier.channels.slack.calls import Slack, metadata, seal, told_of
@@ -158,7 +158,7 @@ class LivingSlack:
             "chat.postMessage",
             channel=memory["channel"],
             thread_ts=memory["ts"],
-            text=_lines(group),
+            text=newest([_line(one) for one in group], LONGEST),
             reply_broadcast=group[-1].topic in BROADCAST,
             unfurl_links=False,
             metadata=metadata(known.uid, numbers),
@@ -207,17 +207,6 @@ def _groups(told: Sequence[Told]) -> list[list[Told]]:
         else:
             groups.append([one])
     return groups
-
-
-def _lines(told: Sequence[Told]) -> str:
-    """As many of the newest as Slack shows in one message, and how many older there were."""
-    lines = [_line(one) for one in told]
-    kept = len(lines)
-    while kept > 1 and sum(len(line) + 1 for line in lines[-kept:]) > LONGEST - 40:
-        kept -= 1
-    left_out = len(lines) - kept
-    first = [f"_{left_out} earlier ones are left out_"] if left_out else []
-    return cut("\n".join([*first, *lines[-kept:]]), LONGEST)
 
 
 def _line(told: Told) -> str:
