@@ -74,12 +74,20 @@ def _row(run: Run, wide: bool) -> tuple[str, ...]:
         state.target,
         state.stage,
         str(state.iteration),
-        ":".join(str(weight) for weight in state.observed.values()),
+        _split(run),
         state.verdict,
         state.message,
     )
     more = (state.winner, state.recommended, state.outcome, state.uid)
     return row + (more if wide else ())
+
+
+def _split(run: Run) -> str:
+    """The weights, baseline first; empty where none are read, and the split is the router's own."""
+    document = run.document
+    if document and len(document.versions) > 1 and not document.weight_refs:
+        return ""
+    return ":".join(str(weight) for weight in run.state.observed.values())
 
 
 def columns(rows: Sequence[Iterable[str]]) -> str:

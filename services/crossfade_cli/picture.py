@@ -74,7 +74,8 @@ def _summary(resource: Json, known: Known | None) -> Table:
 
 def _winner(status: Json) -> str:
     block = ((status.get("analysis") or {}).get("winnerAssessment") or {}).get("data") or {}
-    return str(block.get("winner") or "none yet") if block.get("winnerFound") else "none yet"
+    none = "none" if status.get("stage") == "Completed" else "none yet"
+    return str(block.get("winner") or none) if block.get("winnerFound") else none
 
 
 def _failure(resource: Json) -> Iterator[RenderableType]:
@@ -89,11 +90,18 @@ def _weights(resource: Json) -> RenderableType | None:
     found = {w["name"]: w["value"] for w in status.get("currentWeightDistribution") or ()}
     block = (status.get("analysis") or {}).get("weights") or {}
     asked = {w["name"]: w["value"] for w in block.get("data") or ()}
-    if not found:
+    if not found or (len(found) > 1 and not _carried(resource)):
         return None
     moving = status.get("stage") == "Running"
     wanted = {v: f"→ {w} %" for v, w in asked.items() if moving and w != found.get(v)}
     return bars(iter8.versions(resource) or list(found), found, wanted)
+
+
+def _carried(resource: Json) -> bool:
+    """Whether any version's weight is a number somewhere; else the split is the router's own."""
+    info = (resource.get("spec") or {}).get("versionInfo") or {}
+    versions = (info.get("baseline") or {}, *(info.get("candidates") or ()))
+    return any(version.get("weightObjRef") for version in versions)
 
 
 def _objectives(resource: Json) -> RenderableType | None:

@@ -105,7 +105,7 @@ def the_seed(**status):
                 ],
             },
             "versionInfo": {
-                "baseline": {"name": "iris-v1"},
+                "baseline": {"name": "iris-v1", "weightObjRef": {"kind": "SeldonDeployment"}},
                 "candidates": [{"name": "iris-v2"}],
             },
         },
@@ -137,10 +137,14 @@ def the_seed(**status):
 PLAN = Plan("iris-v1", ("iris-v1", "iris-v2"), 15, 15, 10.0)
 
 
-async def enrol(talk, run=None, upto=None, at=1_767_261_600.0, **changes):
+async def enrol(talk, run=None, upto=None, at=1_767_261_600.0, weighted=True, **changes):
     """A run in the bucket and its events in the log, as the services would leave them."""
     run = run or IrisRun()
-    document = Document.from_json(iris_document(run.namespace, run.name, run.iterations))
+    body = iris_document(run.namespace, run.name, run.iterations)
+    info = body["experiment"]["spec"]["versionInfo"]
+    for version in () if weighted else (info["baseline"], *info["candidates"]):
+        del version["weightObjRef"]
+    document = Document.from_json(body)
     state = begin(run.uid, run.namespace, run.name, document.target, PLAN, at)
     state = replace(state, outbox=(), **changes)
     await talk.ledger.enrol(state, document)

@@ -133,6 +133,20 @@ def test_our_own_layout_shows_failure_conditions_weights_and_limits(call):
     assert "6 of 15" in out
 
 
+def test_a_split_that_is_a_number_nowhere_is_not_shown_and_an_end_without_winner_is_one(call):
+    weights = [{"name": "iris-v1", "value": 100}, {"name": "iris-v2", "value": 0}]
+    seed = the_seed(currentWeightDistribution=weights, stage="Completed")
+    seed["status"]["analysis"]["winnerAssessment"]["data"] = {"winnerFound": False}
+    carried = call("describe", "-f", "-", stdin=yaml.safe_dump(seed)).stdout
+    del seed["spec"]["versionInfo"]["baseline"]["weightObjRef"]
+    out = call("describe", "-f", "-", stdin=yaml.safe_dump(seed)).stdout
+
+    assert "Weights" in carried
+    assert "Weights" not in out
+    assert "Winner" in out
+    assert "none yet" not in out
+
+
 def test_a_status_that_cannot_be_described_is_refused_by_field(call):
     odd = yaml.safe_dump(the_seed(conditions="x", currentWeightDistribution=7))
     for layout in ("crossfade", "iter8"):

@@ -82,6 +82,15 @@ async def test_get_of_one_namespace_shows_only_that(crossfade, two_runs):
     assert OLD.uid in result.stdout
 
 
+async def test_get_shows_no_split_where_no_version_has_a_weight(crossfade, talk):
+    everything = {"iris-v1": 100, "iris-v2": 0}
+    await enrol(talk, NEW, upto=3, weighted=False, phase=Phase.RUNNING, observed=everything)
+    (head, row) = (await crossfade("get")).stdout.splitlines()
+
+    assert row[head.index("SPLIT") :].startswith(" " * len("SPLIT"))
+    assert "100:0" not in row
+
+
 async def test_get_prints_a_resource_that_describe_reads_back(crossfade, two_runs):
     shown = await crossfade("get", "iris", "-o", "yaml")
     resource = yaml.safe_load(shown.stdout)
