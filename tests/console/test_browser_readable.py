@@ -144,3 +144,27 @@ async def test_reasons_in_a_why_view_have_the_whole_width(chromium, console, tel
     await chromium.until("document.querySelector('.whyview li') !== null")
     # One sentence on one line: in the log's own narrow columns it was a tower of words.
     assert await chromium.value("document.querySelector('.whyview li').clientHeight") < 60
+
+
+async def test_a_look_that_is_thinned_out_is_shown_as_the_one_kept_before_it(
+    chromium, make, run_console, tell, start
+):
+    async with run_console(make(history=30)) as console:
+        run = IrisRun(start=start - timedelta(seconds=800), iterations=100)
+        await tell(run.events(upto=90))
+        whole = f"{console.url}/api/experiments/{NAMESPACE}/{NAME}"
+        await chromium.go(console.url + PAGE)
+        looks = f"fetch('{whole}').then((a) => a.json()).then((w) => w.points.map((p) => p.i))"
+        kept = await chromium.value(looks)
+        gone = next(look for look in range(5, 80) if look not in kept)
+        slide = (
+            f"const s = document.getElementById('look'); s.value = {gone}; "
+            "s.dispatchEvent(new Event('input'))"
+        )
+        await chromium.value(f"(() => {{ {slide} }})()")
+        shown = await chromium.value(words("tiles"))
+        labelled = await chromium.value(words("lookat"))
+
+    before = max(look for look in kept if look < gone)
+    assert labelled == f"look {before}"
+    assert shown.startswith(f"{before} / 100")

@@ -21,6 +21,9 @@ let kind = "";
 const pills = { proved: ["proved", "good"], held: ["held", "good"], "not-yet": ["not yet", "warn"], missed: ["missed", "bad"], unknown: ["no data", "warn"] };
 const newest = () => points[points.length - 1]?.i ?? 0;
 
+// Long ago not every look is kept: the one before it is the nearest truth.
+const kept = (at) => points.filter((p) => p.i <= at).at(-1)?.i ?? points[0].i;
+
 const tile = (big, small, drawing) => h("div", { class: "card tile" }, h("b", {}, big), h("span", {}, small), drawing);
 
 const tiles = (v) => {
@@ -206,7 +209,7 @@ const take = (news) => {
   if ($("numbers").closest("details").open) numbers();
 };
 
-$("look").addEventListener("input", (event) => { const at = Number(event.target.value); look = at >= newest() ? null : at; draw(); });
+$("look").addEventListener("input", (event) => { const at = Number(event.target.value); look = at >= newest() ? null : kept(at); draw(); });
 $("live").addEventListener("click", () => { look = null; draw(); });
 $("numbers").closest("details").addEventListener("toggle", numbers);
 document.addEventListener("theme", plot);
