@@ -7,8 +7,10 @@ import pytest
 
 from crossfade.errors import Conflict
 from crossfade.events import Incident, StageChange
+from crossfade.settings import NotifierSettings
 from crossfade.telling import Known, Urgency
 from crossfade.testing.runs import START, IrisRun
+from crossfade_notifier.building import build
 from crossfade_notifier.channels.links import Links
 from crossfade_notifier.channels.slack.summary import newly_stuck, summary
 from crossfade_notifier.outbox import Outbox
@@ -222,3 +224,18 @@ def test_the_largest_crowd_stays_within_slacks_limits():
     assert "<!channel>" not in str(made) + text
     assert "500 promoted" in str(made)
     assert "more" in made[2]["text"]["text"].splitlines()[-1]
+
+
+async def test_an_installation_with_a_bot_has_summaries_at_the_pace_of_its_messages(world):
+    settings = NotifierSettings(slack_token="xoxb-1", slack_channel="C0", slack_crowd=7)
+    notifier = build(settings, state=world.state, publisher=world.publisher, commander=None)
+    (keeper,) = notifier.summaries
+    courier = next(c for c in notifier.couriers if c.channel.name == "slack")
+
+    assert keeper.above == 7
+    assert keeper.pace is courier.pace
+    assert keeper.keep in notifier.loops()
+    without = build(
+        NotifierSettings(), state=world.state, publisher=world.publisher, commander=None
+    )
+    assert not without.summaries
