@@ -65,9 +65,7 @@ class KubernetesApi:
                 status, head, text = await self._send(method, path, query, body, content_type)
             except (OSError, TimeoutError, _client_error()) as error:
                 if last:
-                    raise Unreachable(
-                        f"the Kubernetes API does not answer: {error!r}"
-                    ) from error
+                    raise _unanswered(error) from error
                 await asyncio.sleep(PAUSES[attempt])
                 continue
             if (status == 429 or status >= 500) and not last:
@@ -89,7 +87,7 @@ class KubernetesApi:
             finally:
                 response.release()
         except (OSError, TimeoutError, _client_error()) as error:
-            raise Unreachable(f"the Kubernetes API does not answer: {error!r}") from error
+            raise _unanswered(error) from error
         if status >= 300:
             _answer(status, body, f"GET {path}")
         return bytes(body).decode(errors="replace")
@@ -179,6 +177,11 @@ def _client_error() -> type[Exception]:
     from aiohttp import ClientError
 
     return ClientError
+
+
+def _unanswered(error: Exception) -> Unreachable:
+    told = str(error) or "no answer in time"
+    return Unreachable(f"the Kubernetes API does not answer: {told}")
 
 
 def _retry_after(head: Mapping[str, str], otherwise: float) -> float:
