@@ -102,7 +102,7 @@ async def test_a_busy_server_is_asked_again(scripted):
 @pytest.mark.parametrize("plane", ["emulator"], indirect=True)
 async def test_nobody_listening_is_unreachable(server, cluster):
     await server.stop()
-    with pytest.raises(Unreachable, match="does not answer: Cannot connect to host 127.0.0.1"):
+    with pytest.raises(Unreachable, match="does not answer: Cannot connect to host"):
         await cluster.get(IRIS)
 
 
