@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -71,24 +72,33 @@ class Picture:
     log: bool
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
-        """The parts, from top to bottom."""
-        known = self.view.known
-        if known is None:
+        """The parts, from top to bottom; on a low terminal older sentences give way."""
+        if self.view.known is None:
             yield Text("waiting for the first event …")
             return
+        state = Group(*self._state(self.view.known, options.max_width))
+        yield state
+        if self.log and self.view.said:
+            *earlier, (at, text) = self.view.said
+            newest = Group(Text(), _hanging(at, text))  # it is read to its end
+            if console.is_terminal:
+                both = console.render_lines(Group(state, newest), options, pad=False)
+                room = max(console.height - len(both) - 1, 0)
+                earlier = earlier[-room:] if room else []
+            yield Text()
+            yield from (_line(*one) for one in earlier)
+            yield _hanging(at, text)
+
+    def _state(self, known: Known, room: int) -> Iterator[RenderableType]:
+        """How the run stands, without its story; `room` in columns."""
         yield _title(known)
         yield _verdict(known, self.now)
         if known.versions:
-            yield Group(Text(), _traffic(known, self.view.trail, options.max_width))
-            yield Group(Text(), numbers(known, self.view.trail, options.max_width))
+            yield Group(Text(), _traffic(known, self.view.trail, room))
+            yield Group(Text(), numbers(known, self.view.trail, room))
         if known.troubles:
             told = (_hanging("!", text, "yellow") for text in known.troubles.values())
             yield Group(Text(), *told)
-        if self.log and self.view.said:
-            yield Text()
-            *earlier, (at, text) = self.view.said
-            yield from (_line(*one) for one in earlier)
-            yield _hanging(at, text)  # the newest is read to its end
 
 
 def _title(known: Known) -> RenderableType:

@@ -7,6 +7,7 @@ import subprocess
 import sys
 from datetime import timedelta
 
+import pytest
 from cli_builders import enrol
 from rich.console import Console
 
@@ -159,3 +160,18 @@ def test_the_newest_sentence_is_read_to_its_end():
     )
 
     assert "with an end" in drawn(view, START + timedelta(seconds=63), 80).splitlines()[-1]
+
+
+@pytest.mark.parametrize(("height", "sentences"), [(24, 6), (18, 3), (10, 1)])
+def test_on_a_low_terminal_older_sentences_give_way_to_the_newest(height, sentences):
+    screen = io.StringIO()
+    console = Console(
+        width=100, height=height, file=screen, force_terminal=True, color_system=None
+    )
+    console.print(after(9).picture(START + timedelta(seconds=93)))
+    lines = screen.getvalue().splitlines()
+    told = [line for line in lines if "/15: " in line]
+
+    assert len(lines) < height or sentences == 1
+    assert len(told) == sentences
+    assert " 9/15: " in told[-1]
