@@ -16,6 +16,7 @@ from crossfade_cli.trails import Trail, sparkline
 BAR = 40
 SPARKS = (12, 8)
 METER = 8
+WORDY = 90  # columns from which labels may be sentences
 VALUE, LAST = 15, 24  # columns of a value with its mark and gaps, and of the last column
 COLOURS = ("cyan", "green", "magenta", "yellow")
 MARKS = {
@@ -81,7 +82,7 @@ def numbers(known: Known, trail: Trail, room: int) -> Table:
         )
     if known.reward:
         table.add_row(
-            _reward_label(known), *_reward(known, trail, drawn), _earned(known, tight)
+            _reward_label(known, room), *_reward(known, trail, drawn), _earned(known, tight)
         )
     return table
 
@@ -146,9 +147,11 @@ def _usage(state: ObjectiveState) -> tuple[float | None, str, str]:
     return share, "red" if share > 100 else "green", f"{share:,.0f} %"
 
 
-def _reward_label(known: Known) -> Text:
-    better = "low" if known.reward_low else "high"
-    return Text.assemble(f"  {spoken(known.reward)}", (f" ({better} is better)", "dim"))
+def _reward_label(known: Known, room: int) -> Text:
+    """Which way is better: in words where there is room for them."""
+    better, arrow = ("low", "↓") if known.reward_low else ("high", "↑")
+    told = f"({better} is better)" if room >= WORDY else arrow
+    return Text.assemble(f"  {spoken(known.reward)}", (f" {told}", "dim"))
 
 
 def _reward(known: Known, trail: Trail, drawn: int) -> Iterator[Text]:
