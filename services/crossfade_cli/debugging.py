@@ -69,6 +69,6 @@ def messages(outcome: ActionOutcome) -> Iterator[tuple[int, str]]:
     elif outcome.ok:
         yield 2, f"{what}: completed in {outcome.seconds:.1f} s"
     else:
-        yield 1, f"{what}: failed with exit code {outcome.exit} after {outcome.seconds:.1f} s"
+        yield 1, f"{what}: {outcome.failure} after {outcome.seconds:.1f} s"
     for line in outcome.output.splitlines():
         yield 3 if outcome.ok else 1, line

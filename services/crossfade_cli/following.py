@@ -112,7 +112,7 @@ def gist(logged: Logged) -> str:
         case kinds.WeightChange():
             return f"{split(event.before)} → {split(event.observed)}".removeprefix(" → ")
         case kinds.ActionOutcome():
-            return f"{event.what} {'ok' if event.ok else f'failed, exit {event.exit}'}"
+            return f"{event.what} {'ok' if event.ok else event.failure}"
         case kinds.Incident():
             return f"{event.what_happened} {event.state}: {event.text}"
         case _:

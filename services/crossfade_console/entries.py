@@ -92,7 +92,7 @@ def _(event: Incident, known: Known) -> tuple[str, str]:
 
 @_line.register
 def _(event: ActionOutcome, known: Known) -> tuple[str, str]:
-    how = "skipped" if event.skipped else "done" if event.ok else f"failed (exit {event.exit})"
+    how = "skipped" if event.skipped else "done" if event.ok else event.failure
     again = f", attempt {event.attempt}" if event.attempt > 1 else ""
     took = f" in {number(event.seconds)} s"
     return f"{event.action} task {event.task} {how}{again}{took}", "" if event.ok else "bad"

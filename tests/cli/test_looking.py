@@ -189,7 +189,7 @@ async def test_debug_shows_failures_first_and_output_when_asked(crossfade, talk,
     assert first[0] == "Debugging experiment zeta in namespace alpha"
     assert first[1:] == [
         "source: task-runner priority: 1 message: finish task 1, attempt 1: "
-        "failed with exit code 3 after 0.0 s",
+        "failed (exit 3) after 0.0 s",
         "source: task-runner priority: 1 message: oh no",
     ]
     everything = (await crossfade("debug", "zeta", "-p", "3")).stdout

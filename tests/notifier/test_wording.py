@@ -232,6 +232,8 @@ def test_a_failure_gives_its_own_reason_not_the_last_verdicts():
          Urgency.TROUBLE, "asked for old 30 : new 70, but old 40 : new 60 is in force"),
         (ActionOutcome(uid="u", action="finish", task=1, ok=False, exit=2, output="a\nno rights"),
          Urgency.TROUBLE, "task 1 of the finish action failed (exit 2): no rights"),
+        (ActionOutcome(uid="u", action="finish", task=0, ok=False, output="if: no such field"),
+         Urgency.TROUBLE, "task 0 of the finish action failed: if: no such field"),
     ],
 )  # fmt: skip
 def test_news_is_told_with_its_urgency(event, urgency, text):

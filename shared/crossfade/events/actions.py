@@ -28,3 +28,8 @@ class ActionOutcome(Event):
     def what(self) -> str:
         """Which attempt at which task of which action."""
         return f"{self.action}/{self.task}/attempt-{self.attempt}"
+
+    @property
+    def failure(self) -> str:
+        """That it failed, with the exit code where a process left one."""
+        return "failed" if self.exit is None else f"failed (exit {self.exit})"

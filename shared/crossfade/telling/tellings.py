@@ -119,5 +119,5 @@ def _action(event: ActionOutcome) -> Telling | None:
     if event.ok:
         return None
     last = event.output.strip().rpartition("\n")[2]
-    told = f"task {event.task} of the {event.action} action failed (exit {event.exit})"
+    told = f"task {event.task} of the {event.action} action {event.failure}"
     return Telling("action", Urgency.TROUBLE, f"{told}: {last}" if last else told)
