@@ -15,7 +15,6 @@ from crossfade.runtime.clock import Clock
 from crossfade.runtime.runs import Runs
 from crossfade_actuator.cluster import Cluster
 
-
 LONGEST_NOTE = 1024
 
 
