@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from crossfade.errors import NotFound
+from crossfade.errors import NotFound, Unreachable
 from crossfade_actuator.api import KubernetesApi
 
 
@@ -44,8 +44,8 @@ class Kinds:
         for root in await self._roots():
             try:
                 listed = await self.api.call("GET", root)
-            except NotFound:
-                continue  # an aggregated API whose server is away
+            except (NotFound, Unreachable):
+                continue  # an aggregated API whose server is away; others are none the worse
             for resource in listed.get("resources", ()):
                 if "/" not in resource["name"]:
                     kind = Kind(root, resource["name"], bool(resource.get("namespaced")))

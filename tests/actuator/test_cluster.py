@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import orjson
 import pytest
 from aiohttp import web
 
 from crossfade.errors import Conflict, CrossfadeError, Forbidden, NotFound, Unreachable
 from crossfade.resources import ObjectReference
 from crossfade.settings import ClusterSettings
-from crossfade_actuator.api import KubernetesApi, Rejected
+from crossfade_actuator.api import ATTEMPTS, KubernetesApi, Rejected
 from crossfade_actuator.cluster import Cluster
+from crossfade_actuator.kinds import Kinds
 from crossfade_lab.cluster.kubeconfigs import write_kubeconfig
 
 IRIS = ObjectReference.model_validate(
@@ -162,3 +164,20 @@ async def test_an_experiment_is_deleted_by_its_uid_and_no_other(cluster):
     await cluster.delete_experiment("default", "exp", made["metadata"]["uid"])
     assert await cluster.get_experiment("default", "exp") is None
     await cluster.delete_experiment("default", "exp", made["metadata"]["uid"])
+
+
+async def test_an_aggregated_api_that_is_away_hides_no_other_kind(scripted):
+    api, answers, _ = scripted
+    groups = ("metrics.k8s.io/v1beta1", "apps/v1")
+    listed = [{"preferredVersion": {"groupVersion": group}} for group in groups]
+    deployments = {"name": "deployments", "kind": "Deployment", "namespaced": True}
+    answers += [
+        (200, {}, orjson.dumps({"groups": listed}).decode()),
+        (200, {}, '{"resources": []}'),
+        *[(503, {}, "the server is currently unable to handle the request")] * ATTEMPTS,
+        (200, {}, orjson.dumps({"resources": [deployments]}).decode()),
+    ]
+
+    kind = await Kinds(api).named("deployment")
+
+    assert (kind.root, kind.plural) == ("/apis/apps/v1", "deployments")
