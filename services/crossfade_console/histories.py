@@ -70,6 +70,8 @@ class History:
         if event.iteration >= self.last.get("i", -1):
             self._open(event.iteration, "")
             self.last["o"] = event.observed
+            if event.action:  # it was told to: nothing is amiss between asked and observed
+                self.last["w"] = event.observed
         self.spark.append(sum(event.observed.get(name, 0) for name in known.candidates))
         if len(self.spark) > 60:
             del self.spark[1:-1:2]

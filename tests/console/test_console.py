@@ -11,7 +11,7 @@ import pytest
 import yaml
 from pydantic import SecretStr
 
-from crossfade.events import Assessment, Incident, StageChange
+from crossfade.events import Assessment, Incident, StageChange, WeightChange
 from crossfade.runtime.service import Logged
 from crossfade.testing.runs import NAME, NAMESPACE, START, UID, IrisRun
 from crossfade_console.histories import History
@@ -138,6 +138,20 @@ def test_a_split_that_nobody_moves_is_no_cause_for_doubt():
     shown = trust(folded(events).find(NAMESPACE, NAME))[0]
 
     assert (shown["answer"], shown["tone"]) == ("left as it is", "")
+
+
+def test_what_a_finish_action_moved_is_shown_as_asked_for_and_in_force():
+    whole = {"iris-v1": 0, "iris-v2": 100}
+    *events, end = IrisRun().events()
+    moved = WeightChange(
+        uid=UID, iteration=15, cause="action", action="finish", observed=whole
+    ).about(NAMESPACE, NAME)
+    run = folded([*events, (end[0], moved), end]).find(NAMESPACE, NAME)
+    point = orjson.loads(run.history.points())[-1]
+
+    assert (point["i"], point["w"], point["o"]) == (15, whole, whole)
+    assert {t["what"]: t["answer"] for t in trust(run)}["split asked = observed"] == "yes"
+    assert run.known.split == whole
 
 
 def test_a_new_run_of_a_name_takes_its_place_and_the_old_one_stays_findable():
