@@ -168,3 +168,30 @@ async def test_a_look_that_is_thinned_out_is_shown_as_the_one_kept_before_it(
     before = max(look for look in kept if look < gone)
     assert labelled == f"look {before}"
     assert shown.startswith(f"{before} / 100")
+
+
+async def test_of_several_candidates_one_is_chosen_to_be_promoted(
+    chromium, console, tell, start, commander
+):
+    await tell(running(start, ("iris-v1", "iris-v2", "iris-v3")))
+    await chromium.go(f"{console.url}/sign-in?to={PAGE}")
+    await chromium.value(
+        "document.getElementById('token').value = 'open-sesame';"
+        "document.querySelector('form[action=\"/sign-in\"]').requestSubmit()"
+    )
+    button = (
+        "[...document.querySelectorAll('#acts button')].find((b) => b.className === 'main')"
+    )
+    await chromium.until(f"location.pathname === '{PAGE}' && {button} !== undefined")
+    await chromium.value(f"{button}.click()")
+    offered = "[...document.getElementById('c-version').options].map((o) => o.value)"
+    assert await chromium.value(offered) == ["iris-v2", "iris-v3"]
+    assert await chromium.value(words("c-title")) == "Promote which version?"
+    await chromium.value(
+        "document.getElementById('c-version').value = 'iris-v3';"
+        "document.getElementById('c-yes').click()"
+    )
+    await chromium.until("!document.getElementById('confirm').open")
+
+    (verb, body), *_ = commander.asked
+    assert (verb, body["version"]) == ("promote", "iris-v3")

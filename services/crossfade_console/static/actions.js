@@ -30,8 +30,12 @@ export const actions = (view) => {
 
 const ask = (view, verb) => {
   const dialog = $("confirm"), form = dialog.querySelector("form");
-  const version = verb === "promote" ? view.focus : undefined;
-  say($("c-title"), `${texts[verb][0].slice(0, -1)} ${version || view.name}?`);
+  const several = verb === "promote" && view.candidates.length > 1;
+  const first = verb === "promote" ? view.focus : undefined;
+  const version = () => (several ? $("c-version").value : first);
+  $("c-which").hidden = !several;
+  show($("c-version"), several ? view.candidates.map((v) => h("option", { value: v, selected: v === first }, v)) : []);
+  say($("c-title"), several ? "Promote which version?" : `${texts[verb][0].slice(0, -1)} ${first || view.name}?`);
   say($("c-text"), texts[verb][1]);
   say($("c-yes"), texts[verb][0].slice(0, -1));
   $("c-yes").className = verb === "abort" || verb === "reject" ? "danger" : "main";
@@ -41,12 +45,12 @@ const ask = (view, verb) => {
     if (event.submitter?.value !== "yes") return;
     event.preventDefault();
     $("c-yes").disabled = true;
-    const error = await send(view, { verb, version, reason: $("c-reason").value, uid: view.uid, confirm: true, expected: { epoch: view.epoch, stage: view.stage } });
+    const error = await send(view, { verb, version: version(), reason: $("c-reason").value, uid: view.uid, confirm: true, expected: { epoch: view.epoch, stage: view.stage } });
     $("c-yes").disabled = false;
     if (error) say($("c-error"), error); else dialog.close();
   };
   dialog.showModal();
-  $("c-reason").focus();
+  $(several ? "c-version" : "c-reason").focus();
 };
 
 const send = async (view, body) => {
