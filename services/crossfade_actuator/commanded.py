@@ -8,13 +8,15 @@ from typing import Any
 
 import orjson
 
-from crossfade.domain.facts import Approved, Deleted
+from crossfade.domain.facts import Approved, Deleted, Fact
+from crossfade.domain.lifecycle import step
 from crossfade.domain.runs import RunState
 from crossfade.errors import Conflict, FieldError, Malformed, NotFound
 from crossfade.events import subjects
 from crossfade.resources import reason_of, split_body
 from crossfade.runtime.service import Command, delivery
 from crossfade_actuator.admission import Admission, find_run, named, own_uid, uid_of, with_uid
+from crossfade_actuator.annotated import noting, order
 from crossfade_actuator.doors import Doors
 from crossfade_actuator.ledger import Ledger
 from crossfade_actuator.repeating import request_of
@@ -40,6 +42,8 @@ class Commanded:
             return await self._start(command)
         if command.verb == "deleted":
             return await self._delete(command)
+        if command.verb == "annotation":
+            return await self._heed(command)
         if command.verb in FACTS:
             return await self._order(command)
         right = ", ".join(subjects.VERBS)
@@ -50,12 +54,35 @@ class Commanded:
         namespace, name, uid, whole = named(command.body)
         state = await find_run(self.ledger, namespace, name, uid)
         check(command.verb, state, whole)
-        fact = FACTS[command.verb](self._now(), whole)
+        await self.ledger.apply(state.uid, await self._fact(command.verb, state, whole))
+        return [state.uid]
+
+    async def _heed(self, command: Command) -> list[str]:
+        """Do what the annotation asks for, unless it is what was heard of it last."""
+        namespace, name, uid, whole = named(command.body)
+        state = await find_run(self.ledger, namespace, name, uid)
+        text = str(whole.get("asked") or "")
+        if state.annotation == text or state.over:
+            return []
+        heard = noting(text)
+        if not text:
+            await self.ledger.change(state.uid, heard)
+            return []
+        try:
+            verb, asked = order(text, state, whole)
+        except Malformed:
+            await self.ledger.change(state.uid, heard)
+            raise
+        fact = await self._fact(verb, state, asked)
+        await self.ledger.change(state.uid, lambda now: heard(step(now, fact)))
+        return [state.uid]
+
+    async def _fact(self, verb: str, state: RunState, body: Mapping[str, Any]) -> Fact:
+        fact = FACTS[verb](self._now(), body)
         if isinstance(fact, Approved) and state.gate == "start":
             document = await self.admission.runs.document(state.uid, state.revision)
             fact = replace(fact, document=document.to_json())
-        await self.ledger.apply(state.uid, fact)
-        return [state.uid]
+        return fact
 
     async def _start(self, command: Command) -> list[str]:
         body, whole = command.body, orjson.loads(command.body)

@@ -16,13 +16,13 @@ from typing import Any, Protocol
 import orjson
 
 from crossfade.errors import CrossfadeError
+from crossfade_actuator.annotated import COMMAND, text_of
 from crossfade_actuator.cluster import Cluster
 
 log = logging.getLogger(__name__)
 
 FIRST_PAUSE = 0.3
 LONGEST_PAUSE = 10.0
-COMMAND = "crossfade.io/command"
 
 
 class Queue(Protocol):
@@ -40,7 +40,7 @@ class Watcher:
     cluster: Cluster
     queue: Queue
     seen: dict[str, str] = field(default_factory=dict)
-    """By uid: the generation and the command annotation that were queued last."""
+    """By uid: the generation and the text of the command annotation that were queued last."""
     names: dict[str, tuple[str, str]] = field(default_factory=dict)
     """By uid: namespace and name."""
 
@@ -86,23 +86,23 @@ class Watcher:
             return
         meta = item["metadata"]
         uid, generation = str(meta["uid"]), meta.get("generation", 1)
-        verb = (meta.get("annotations") or {}).get(COMMAND, "")
-        mark = f"{generation}/{verb}"
-        if self.seen.get(uid) == mark:
-            return
+        asked, (before, _, heard) = text_of(item), self.seen.get(uid, "").partition("/")
         self.names[uid] = (meta["namespace"], meta["name"])
-        if self.seen.get(uid, "").partition("/")[0] != str(generation):
+        if before != str(generation):
             body = orjson.dumps(_as_kept(item))
             await self.queue.command("start-experiment", body, f"{uid}/{generation}")
-        if verb:
-            asked = {
+        if asked != heard:
+            order = {
                 "namespace": meta["namespace"],
                 "name": meta["name"],
                 "uid": uid,
                 "requestedBy": f"annotation {COMMAND}",
+                "asked": asked,
             }
-            await self.queue.command(verb, orjson.dumps(asked), f"{uid}/annotation/{mark}")
-        self.seen[uid] = mark
+            # Its text may be anything, and is none of a subject nor of an id.
+            identity = f"{uid}/{generation}/annotation/{meta.get('resourceVersion', '')}"
+            await self.queue.command("annotation", orjson.dumps(order), identity)
+        self.seen[uid] = f"{generation}/{asked}"
 
     async def _gone(self, uid: str) -> None:
         await self.queue.command("deleted", orjson.dumps({"uid": uid}), f"{uid}/deleted")

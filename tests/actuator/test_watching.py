@@ -82,13 +82,20 @@ async def test_a_deleted_experiment_is_told_once(server, queue, watchers):
 async def test_an_annotation_is_a_command(server, queue, watchers):
     await server.apply(an_experiment())
     await queue.holds(1)
-    asked = an_experiment()
-    asked["metadata"]["annotations"] = {"crossfade.io/command": "abort"}
-    await server.apply(asked)
-    await queue.holds(2)
-    verb, body = list(queue.kept.values())[-1]
-    assert (verb, body["requestedBy"]) == ("abort", "annotation crossfade.io/command")
-    assert queue.verbs() == ["start-experiment", "abort"]
+    for text in ("abort", "promote\n iris-v2 ", "no.such * verb > ü", ""):
+        asked = an_experiment()
+        asked["metadata"]["annotations"] = {"crossfade.io/command": text}
+        await server.apply(asked)
+        await queue.holds(len(queue.kept) + 1)
+    bodies = [body for verb, body in queue.kept.values() if verb == "annotation"]
+    assert {body["requestedBy"] for body in bodies} == {"annotation crossfade.io/command"}
+    assert [body["asked"] for body in bodies] == [
+        "abort",
+        "promote iris-v2",
+        "no.such * verb > ü",
+        "",
+    ]
+    assert queue.verbs() == ["start-experiment", *["annotation"] * 4]
 
 
 async def test_a_status_asks_for_nothing(server, cluster, queue, watchers):

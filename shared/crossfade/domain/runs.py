@@ -151,6 +151,8 @@ class RunState:
     """Whether assessments are missing, and an incident says so."""
     gate: str = ""
     """The gate that the run stands at: `start`, `promote`, or none."""
+    annotation: str = ""
+    """What the resource's annotation asked for last, whether or not it could be done."""
     gone: bool = False
     """The Experiment resource was deleted: there is no status to write."""
 
