@@ -82,11 +82,12 @@ async def test_a_deleted_experiment_is_told_once(server, queue, watchers):
 async def test_an_annotation_is_a_command(server, queue, watchers):
     await server.apply(an_experiment())
     await queue.holds(1)
-    for text in ("abort", "promote\n iris-v2 ", "no.such * verb > ü", ""):
+    texts = ("abort", "promote\n iris-v2 ", "no.such * verb > ü", "")
+    for orders, text in enumerate(texts, start=1):
         asked = an_experiment()
         asked["metadata"]["annotations"] = {"crossfade.io/command": text}
         await server.apply(asked)
-        await queue.holds(len(queue.kept) + 1)
+        await queue.holds(1 + orders)
     bodies = [body for verb, body in queue.kept.values() if verb == "annotation"]
     assert {body["requestedBy"] for body in bodies} == {"annotation crossfade.io/command"}
     assert [body["asked"] for body in bodies] == [
