@@ -2,7 +2,8 @@
 
     python benchmarks/assess.py [--samples 60000] [--runs 4000] [--policy iter8|assured|both]
 
-Runs are interleaved as in a log; every line is parsed, judged and written as `assess` does.
+Runs are interleaved as in a log; every line is parsed, judged and written as `assess` does: by
+one process in CPU seconds, then by all processors together in seconds on the clock.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import os
 import resource
 import time
 from collections.abc import Callable, Iterable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +23,10 @@ from crossfade.resources import Document, admit
 from crossfade.settings import AnalyzerSettings
 from crossfade_analyzer.policies.choice import policies
 from crossfade_cli.assessing import filtered
+from crossfade_cli.sharing import processors
+
+AT_ONCE = 700
+"""Lines that are read at once: a mebibyte."""
 
 METRICS: dict[str, dict[str, Any]] = {
     "requests": {"type": "Counter"},
@@ -94,18 +100,19 @@ def floor(all_lines: Iterable[bytes]) -> int:
     return sum(len(orjson.dumps(orjson.loads(line))) for line in all_lines)
 
 
-def assessed(all_lines: Iterable[bytes], policy: str, iterations: int) -> int:
+def assessed(all_lines: list[bytes], policy: str, iterations: int, jobs: int = 1) -> int:
     """The filter itself, over every line; its exit code."""
     document = a_document(policy, iterations)
+    batches = [all_lines[i : i + AT_ONCE] for i in range(0, len(all_lines), AT_ONCE)]
     with Path(os.devnull).open("wb") as out:
-        return filtered(document, policies(AnalyzerSettings()), all_lines, out)
+        return filtered(document, policies(AnalyzerSettings()), batches, out, jobs)
 
 
-def timed(work: Callable[[], int]) -> float:
-    """CPU seconds of some work."""
-    before = time.process_time()
+def timed(work: Callable[[], int], clock: Callable[[], float] = time.process_time) -> float:
+    """CPU seconds of some work, or seconds of another clock."""
+    before = clock()
     work()
-    return time.process_time() - before
+    return clock() - before
 
 
 def main() -> None:
@@ -121,11 +128,14 @@ def main() -> None:
     print(f"floor    {asked.samples / least:>10,.0f} samples/s")
     chosen = ("iter8", "assured") if asked.policy == "both" else (asked.policy,)
     for policy in chosen:
-        took = timed(lambda name=policy: assessed(all_lines, name, iterations))  # type: ignore[misc]
+        took = timed(partial(assessed, all_lines, policy, iterations))
         rate = asked.samples / took
         print(
             f"{policy:8} {rate:>10,.0f} samples/s  {took:6.1f} s  {took / least:6.0f} x floor"
         )
+        jobs = processors()
+        took = timed(partial(assessed, all_lines, policy, iterations, jobs), time.perf_counter)
+        print(f"{'':8} {took:10.1f} s on the clock by {jobs} processes")
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     print(f"peak RSS {peak:>10,.0f} MB (lines and memories included)")
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from io import BufferedIOBase
+from itertools import chain
 from typing import TYPE_CHECKING, Annotated, Any, BinaryIO, cast
 
 import typer
@@ -17,10 +19,13 @@ if TYPE_CHECKING:
     from crossfade.events import MetricSample
     from crossfade.resources import Document
     from crossfade_analyzer.policies.port import Policy
+    from crossfade_cli.sharing import Answer
 
 MALFORMED = 2
-CHUNK = 1 << 16
+CHUNK = 1 << 20
 """Bytes that are read at once, where they are there."""
+MANY = 200
+"""Lines at once that are worth a second process, which takes a hundredth of a second."""
 
 
 def assess(
@@ -29,6 +34,12 @@ def assess(
         str | None,
         typer.Option(
             "--policy", help="Judge by this policy, iter8 or assured, whatever they say."
+        ),
+    ] = None,
+    jobs: Annotated[
+        int | None,
+        typer.Option(
+            min=1, help="Processes that share what comes at once; absent, all processors."
         ),
     ] = None,
 ) -> None:
@@ -44,14 +55,15 @@ def assess(
     from crossfade.settings import load
     from crossfade_analyzer.policies.choice import policies
     from crossfade_cli.files import documents
+    from crossfade_cli.sharing import processors
 
     body, _ = gather(documents(filename))
     installed = load().analyzer
     if policy is not None:  # then an installation's own default has no say
         installed = installed.model_copy(update={"default_policy": "iter8"})
     chosen, out = alone(policies(installed), policy), sys.stdout.buffer
-    read = as_they_come(cast(BufferedIOBase, sys.stdin.buffer), out)
-    raise typer.Exit(filtered(admit(body), chosen, read, out))
+    read = as_they_come(cast(BufferedIOBase, sys.stdin.buffer))
+    raise typer.Exit(filtered(admit(body), chosen, read, out, jobs or processors()))
 
 
 def alone(known: Mapping[str, Policy], name: str | None) -> Mapping[str, Policy]:
@@ -64,57 +76,88 @@ def alone(known: Mapping[str, Policy], name: str | None) -> Mapping[str, Policy]
     return dict.fromkeys(known, known[name])
 
 
-def as_they_come(source: BufferedIOBase, out: BinaryIO) -> Iterator[bytes]:
-    """The lines of a stream; whatever was written is flushed before more is waited for."""
+def as_they_come(source: BufferedIOBase) -> Iterator[list[bytes]]:
+    """The lines of a stream, as many at once as are there."""
     rest = b""
     while chunk := source.read1(CHUNK):
         *whole, rest = (rest + chunk).split(b"\n")
-        yield from whole
-        out.flush()
-    yield rest
+        yield whole
+    yield [rest]
 
 
 def filtered(
     document: Document,
     policies: Mapping[str, Policy],
-    samples: Iterable[bytes],
+    samples: Iterable[Sequence[bytes]],
     out: BinaryIO,
+    jobs: int = 1,
 ) -> int:
-    """Write the assessment of each sample; the exit code."""
-    from crossfade_analyzer.service import assess as judged
+    """Write the assessment of each sample, whatever comes at once at once; the exit code.
 
-    runs: dict[str, tuple[int, Mapping[str, Any]]] = {}
-    for number, line in enumerate(samples, 1):
-        if not line.strip():
-            continue
-        try:
-            sample, (_, memory) = understood(document, line, runs)
-        except Malformed as error:
-            for told in lines(error):
-                typer.echo(f"line {number}: {told}", err=True)
-            return MALFORMED
-        if sample.iteration == 0:  # the trial reading tells whether, not what
-            continue
-        assessment, memory = judged(policies, document, memory, sample)
-        runs[sample.uid] = (sample.iteration, memory)
-        out.write(assessment.body() + b"\n")
-    if runs:
+    Where much comes at once, `jobs` processes share it: a run is always with the same one.
+    """
+    answering, batches = Assessor(document, policies), iter(samples)
+    answers: Iterable[Iterable[Answer]]
+    first = next(batches, [])
+    if len(first) < MANY or jobs < 2:
+        answers = (map(answering, batch) for batch in chain([first], batches))
+    else:
+        from crossfade_cli.sharing import shared
+
+        answers = shared(chain([first], batches), answering, jobs)
+    return _written(answers, out)
+
+
+def _written(answers: Iterable[Iterable[Answer]], out: BinaryIO) -> int:
+    """Write answers up to the first line that is none; the exit code."""
+    number, found = 0, False
+    for batch in answers:
+        for answer in batch:
+            number += 1
+            if isinstance(answer, list):
+                typer.echo("\n".join(f"line {number}: {told}" for told in answer), err=True)
+                return MALFORMED
+            found |= out.write(answer) > 0
+        out.flush()
+    if found:
         return 0
-    typer.echo(
-        "standard input: found no sample; right would be one JSON object a line", err=True
-    )
+    right = "right would be one JSON object a line"
+    typer.echo(f"standard input: found no sample; {right}", err=True)
     return MALFORMED
 
 
-def understood(
-    document: Document, line: bytes, runs: Mapping[str, tuple[int, Mapping[str, Any]]]
-) -> tuple[MetricSample, tuple[int, Mapping[str, Any]]]:
-    """The sample of a line, and its run so far. Raises Malformed with every mistake by field."""
-    from crossfade.events import MetricSample
-    from crossfade_cli.by_hand import in_full, mistakes
+@dataclass(slots=True)
+class Assessor:
+    """Answers lines with assessments; remembers every run's latest iteration and memory."""
 
-    sample = in_full(document, MetricSample.from_json(line))
-    run = runs.get(sample.uid, (0, {}))
-    if found := mistakes(document, sample, run[0]):
-        raise Malformed(found)
-    return sample, run
+    document: Document
+    policies: Mapping[str, Policy]
+    runs: dict[str, tuple[int, Mapping[str, Any]]] = field(default_factory=dict)
+
+    def __call__(self, line: bytes) -> Answer:
+        """The assessment of a line's sample; nothing for none; what is wrong with it."""
+        from crossfade_analyzer.service import assess as judged
+
+        if not line.strip():
+            return b""
+        try:
+            sample = self.understood(line)
+        except Malformed as error:
+            return lines(error)
+        if sample.iteration == 0:  # the trial reading tells whether, not what
+            return b""
+        _, memory = self.runs.get(sample.uid, (0, {}))
+        assessment, memory = judged(self.policies, self.document, memory, sample)
+        self.runs[sample.uid] = (sample.iteration, memory)
+        return assessment.body() + b"\n"
+
+    def understood(self, line: bytes) -> MetricSample:
+        """The sample of a line. Raises Malformed with every mistake by field."""
+        from crossfade.events import MetricSample
+        from crossfade_cli.by_hand import in_full, mistakes
+
+        sample = in_full(self.document, MetricSample.from_json(line))
+        latest, _ = self.runs.get(sample.uid, (0, None))
+        if found := mistakes(self.document, sample, latest):
+            raise Malformed(found)
+        return sample

@@ -285,7 +285,7 @@ def a_line(case):
 def assessed(case):
     """What `crossfade assess` writes for the case."""
     out = io.BytesIO()
-    assert filtered(admit(body(case)), CHOSEN, [a_line(case)], out) == 0
+    assert filtered(admit(body(case)), CHOSEN, [[a_line(case)]], out) == 0
     return orjson.loads(out.getvalue())
 
 
