@@ -13,7 +13,7 @@ from crossfade.domain.lifecycle import step
 from crossfade.domain.runs import RunState
 from crossfade.errors import Conflict, FieldError, Malformed, NotFound
 from crossfade.events import subjects
-from crossfade.resources import reason_of, split_body
+from crossfade.resources import LARGEST_START, reason_of, split_body
 from crossfade.runtime.service import Command, delivery
 from crossfade_actuator.admission import Admission, find_run, named, own_uid, uid_of, with_uid
 from crossfade_actuator.annotated import noting, order
@@ -90,6 +90,7 @@ class Commanded:
         request = command.id
         try:
             request = request_of(whole) or request
+            _check_size(whole)
             if self.admission.catalog is not None and not own_uid(experiment):
                 document = await self.admission.examine(body)
                 if await self.doors.known(document, body, request) is not None:
@@ -146,6 +147,13 @@ class Commanded:
 
     def _now(self) -> float:
         return self.admission.clock().timestamp()
+
+
+def _check_size(body: Mapping[str, Any]) -> None:
+    """Raises Malformed for what stands in place of an Experiment that was too large to send."""
+    if "leftOut" in body:
+        right = f"right would be an Experiment of at most {LARGEST_START} bytes"
+        raise Malformed([FieldError("", f"found {body['leftOut']} bytes; {right}")])
 
 
 def _wait_for(metrics: Sequence[str]) -> None:

@@ -16,6 +16,7 @@ from typing import Any, Protocol
 import orjson
 
 from crossfade.errors import CrossfadeError
+from crossfade.resources import LARGEST_START
 from crossfade_actuator.annotated import COMMAND, text_of
 from crossfade_actuator.cluster import Cluster
 
@@ -90,6 +91,9 @@ class Watcher:
         self.names[uid] = (meta["namespace"], meta["name"])
         if before != str(generation):
             body = orjson.dumps(_as_kept(item))
+            if len(body) > LARGEST_START:
+                # The broker takes none of that size, and the others are waiting behind it.
+                body = orjson.dumps(_left_out(item, len(body)))
             await self.queue.command("start-experiment", body, f"{uid}/{generation}")
         if asked != heard:
             order = {
@@ -123,3 +127,12 @@ def _as_kept(item: Mapping[str, Any]) -> dict[str, Any]:
     """An Experiment without status and bookkeeping, which ask for nothing."""
     meta = {k: v for k, v in item["metadata"].items() if k != "managedFields"}
     return {k: v for k, v in item.items() if k != "status"} | {"metadata": meta}
+
+
+def _left_out(item: Mapping[str, Any], size: int) -> dict[str, Any]:
+    """In place of an Experiment that is too large: which one it is, and how large."""
+    meta = {
+        key: item["metadata"].get(key) for key in ("name", "namespace", "uid", "generation")
+    }
+    kind = {"apiVersion": item.get("apiVersion"), "kind": item.get("kind")}
+    return {"experiment": {**kind, "metadata": meta}, "leftOut": size}

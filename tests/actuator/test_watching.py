@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import orjson
 import pytest
+from tests.actuator.stands import Stand
 
 from crossfade.errors import Unreachable
 from crossfade.resources.yaml import load_documents
+from crossfade.runtime.service import Command
 from crossfade_actuator.watching import Watcher
 
 IRIS = Path(__file__).parents[2] / "deploy/examples/iris-single"
@@ -97,6 +100,32 @@ async def test_an_annotation_is_a_command(server, queue, watchers):
         "",
     ]
     assert queue.verbs() == ["start-experiment", *["annotation"] * 4]
+
+
+@pytest.mark.parametrize("plane", ["emulator"], indirect=True)
+async def test_an_experiment_too_large_for_the_broker_is_told_and_holds_up_no_other(
+    server, queue, watchers
+):
+    large = an_experiment("large")
+    large["spec"] = large["spec"] | {"criteria": {"strength": {"x": "y" * 1_100_000}}}
+    [made] = await server.apply(large)
+    await server.apply(an_experiment("next"))
+    await queue.holds(2)
+    body = queue.kept[f"{made['metadata']['uid']}/1"][1]
+
+    assert body["leftOut"] > 1_100_000
+    assert len(orjson.dumps(body)) < 1000
+    stand = Stand(catalog=object())
+    uid = made["metadata"]["uid"]
+    command = Command("start-experiment", f"{uid}/1", orjson.dumps(body))
+    await stand.actuator.obey(command)
+    await stand.settled()
+    failed = (await stand.state(uid)).condition("Failed")
+    assert failed.reason == "InvalidExperiment"
+    assert re.fullmatch(
+        r"found 110\d{4} bytes; right would be an Experiment of at most 512000 bytes",
+        failed.message,
+    )
 
 
 async def test_a_status_asks_for_nothing(server, cluster, queue, watchers):
