@@ -27,6 +27,7 @@ from crossfade.resources import (
     missing_metrics,
     split_body,
 )
+from crossfade.resources.mistakes import shown
 from crossfade.runtime.clock import Clock
 from crossfade.runtime.runs import Runs
 from crossfade.settings import ActuatorSettings
@@ -195,8 +196,8 @@ def parsed(body: bytes) -> dict[str, Any]:
     except orjson.JSONDecodeError as error:
         raise Malformed([FieldError("", f"the body is not JSON: {error}")]) from error
     if not isinstance(whole, dict):
-        found = type(whole).__name__
-        raise Malformed([FieldError("", f"found {found}, right is an Experiment as an object")])
+        found = f"found {shown(whole)}"
+        raise Malformed([FieldError("", f"{found}; right would be an Experiment as a mapping")])
     return whole
 
 
