@@ -115,7 +115,7 @@ class Admission:
 
     async def refuse(self, body: Mapping[str, Any], uid: str, error: Malformed) -> RunState:
         """A run that failed before it began, so that its resource's status can say why."""
-        metadata = body.get("metadata") or {}
+        metadata = metadata_of(body)
         reason, message = condition_of(error.errors)
         plan = Plan("", (), 1, 1, 1.0, moves_weights=False)
         state = begin(
@@ -177,7 +177,7 @@ def plan_of(document: Document, settings: ActuatorSettings) -> Plan:
 
 def uid_of(experiment: Mapping[str, Any], command: str) -> str:
     """The uid of a start: the resource's own, else one derived from the command's id."""
-    metadata = experiment.get("metadata") or {}
+    metadata = metadata_of(experiment)
     if own := own_uid(experiment):
         return own
     namespace = metadata.get("namespace") or "default"
@@ -186,7 +186,13 @@ def uid_of(experiment: Mapping[str, Any], command: str) -> str:
 
 def own_uid(experiment: Mapping[str, Any]) -> str:
     """The uid that an API server gave a resource; empty for one that never was on a cluster."""
-    return str((experiment.get("metadata") or {}).get("uid") or "")
+    return str(metadata_of(experiment).get("uid") or "")
+
+
+def metadata_of(experiment: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The metadata; empty where something else stands in its place, which admission will say."""
+    found = experiment.get("metadata")
+    return found if isinstance(found, Mapping) else {}
 
 
 def parsed(body: bytes) -> dict[str, Any]:
@@ -205,7 +211,7 @@ def with_uid(body: bytes, uid: str, resource: Mapping[str, Any] | None = None) -
     """A start's body whose experiment carries its uid, as the queue keeps it."""
     whole = parsed(body)
     experiment, metrics = split_body(whole)
-    metadata = dict((resource or experiment).get("metadata") or {}) | {"uid": uid}
+    metadata = {**metadata_of(resource or experiment), "uid": uid}
     return orjson.dumps(
         {"experiment": dict(experiment) | {"metadata": metadata}, "metrics": list(metrics)}
     )

@@ -16,7 +16,7 @@ from crossfade.domain.facts import Deleted, Edited, Fact, Readmitted
 from crossfade.domain.runs import Phase, RunState
 from crossfade.errors import Malformed
 from crossfade.resources import Document, Metric, condition_of, split_body
-from crossfade_actuator.admission import Admission, parsed, plan_of
+from crossfade_actuator.admission import Admission, metadata_of, parsed, plan_of
 
 UNFINISHED = (Phase.WAITING, Phase.STARTING, Phase.ADMITTING)
 """Where a start action may still bring what is missing."""
@@ -101,7 +101,7 @@ class Revising:
 
 def _newer(experiment: Mapping[str, Any], present: Document) -> bool:
     """Whether this is not the state that the run knows, or an older one."""
-    generation = (experiment.get("metadata") or {}).get("generation")
+    generation = metadata_of(experiment).get("generation")
     known = present.experiment.metadata.generation
     return generation is None or known is None or generation > known
 
@@ -114,5 +114,5 @@ def _but(metrics: Iterable[Metric], given: Sequence[Any]) -> list[Mapping[str, A
 
 
 def _place(metric: Mapping[str, Any]) -> tuple[str, str]:
-    meta = metric.get("metadata") or {}
+    meta = metadata_of(metric)
     return str(meta.get("namespace") or "default"), str(meta.get("name"))

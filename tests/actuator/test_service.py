@@ -481,6 +481,27 @@ async def test_an_edited_document_counts_from_the_next_iteration_on():
     assert document.iterations == 3
 
 
+@pytest.mark.parametrize("metadata", [1.5, "x", [], None])
+async def test_a_command_without_metadata_worth_the_name_is_refused_by_field(metadata):
+    body = orjson.loads(a_start())
+    body["experiment"]["metadata"] = metadata
+    with pytest.raises(Malformed) as refused:
+        await Stand().actuator.obey(Command("start-experiment", "c", orjson.dumps(body)))
+
+    assert refused.value.errors[0].field == "metadata"
+
+
+async def test_an_edit_with_a_metric_of_no_name_changes_nothing():
+    stand = Stand()
+    uid = await stand.running()
+    body = orjson.loads(stand.queued.commands[-1].body)
+    body["metrics"][0]["metadata"] = 3
+    await stand.actuator.obey(Command("start-experiment", "again", orjson.dumps(body)))
+    await stand.settled()
+
+    assert (await stand.state(uid)).revision == 1
+
+
 async def test_an_edit_that_makes_no_sense_changes_nothing():
     stand = Stand()
     uid = await stand.running()
