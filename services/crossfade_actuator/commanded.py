@@ -6,8 +6,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-import orjson
-
 from crossfade.domain.facts import Approved, Deleted, Fact
 from crossfade.domain.lifecycle import step
 from crossfade.domain.runs import RunState
@@ -15,7 +13,15 @@ from crossfade.errors import Conflict, FieldError, Malformed, NotFound
 from crossfade.events import subjects
 from crossfade.resources import LARGEST_START, reason_of, split_body
 from crossfade.runtime.service import Command, delivery
-from crossfade_actuator.admission import Admission, find_run, named, own_uid, uid_of, with_uid
+from crossfade_actuator.admission import (
+    Admission,
+    find_run,
+    named,
+    own_uid,
+    parsed,
+    uid_of,
+    with_uid,
+)
 from crossfade_actuator.annotated import noting, order
 from crossfade_actuator.doors import Doors
 from crossfade_actuator.ledger import Ledger
@@ -85,7 +91,7 @@ class Commanded:
         return fact
 
     async def _start(self, command: Command) -> list[str]:
-        body, whole = command.body, orjson.loads(command.body)
+        body, whole = command.body, parsed(command.body)
         experiment, _ = split_body(whole)
         request = command.id
         try:
@@ -138,7 +144,7 @@ class Commanded:
         return await self.admission.refuse(experiment, uid, error)
 
     async def _delete(self, command: Command) -> list[str]:
-        uid = str(orjson.loads(command.body).get("uid"))
+        uid = str(parsed(command.body).get("uid"))
         try:
             await self.ledger.apply(uid, Deleted(self._now()))
         except NotFound:

@@ -491,6 +491,13 @@ async def test_a_command_without_metadata_worth_the_name_is_refused_by_field(met
     assert refused.value.errors[0].field == "metadata"
 
 
+@pytest.mark.parametrize("verb", ["start-experiment", "deleted", "abort", "annotation"])
+@pytest.mark.parametrize("body", [b"", b"nonsense", b"null", b"[]"])
+async def test_a_command_that_is_no_object_is_malformed(verb, body):
+    with pytest.raises(Malformed):
+        await Stand().actuator.obey(Command(verb, "c", body))
+
+
 async def test_an_edit_with_a_metric_of_no_name_changes_nothing():
     stand = Stand()
     uid = await stand.running()
