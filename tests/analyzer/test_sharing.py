@@ -3,14 +3,21 @@
 from __future__ import annotations
 
 import io
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
 
 import orjson
 import pytest
 from assured_builders import RATE, World, a_provable
 
+from crossfade.errors import Missing
 from crossfade.settings import AnalyzerSettings
 from crossfade_analyzer.policies.choice import policies
 from crossfade_cli.assessing import MANY, filtered
+from crossfade_cli.sharing import shared
 
 RUNS = 20
 
@@ -50,3 +57,41 @@ def test_the_first_line_that_is_no_sample_ends_it_wherever_it_is_answered(batche
     assert told.startswith(f"line {MANY + 8}: metric-sample.uid: Field required")
     assert said(broken, 1) == (code, lines)
     assert capsys.readouterr().err == told
+
+
+def test_a_process_that_is_ended_from_outside_ends_the_work():
+    def answering(line):
+        return os._exit(9) if line == b"end" else line
+
+    answers = shared([[b"one", b"two"], [b"end"], [b"three"]], answering, 2)
+    assert next(answers) == [b"one", b"two"]
+    with pytest.raises(Missing, match="ended from outside"):
+        next(answers)
+
+
+KILLED = """
+import multiprocessing, os
+from crossfade_cli.sharing import shared
+next(shared([[b"one", b"two"]], bytes.upper, 3))
+print(*(child.pid for child in multiprocessing.active_children()), flush=True)
+os.kill(os.getpid(), 9)
+"""
+
+
+def test_nobody_is_left_when_the_first_process_is_killed():
+    command = [sys.executable, "-c", KILLED]
+    done = subprocess.run(command, stdout=subprocess.PIPE, check=False, timeout=30)
+    left = {int(pid) for pid in done.stdout.split()}
+    assert len(left) == 3
+    until = time.monotonic() + 10.0
+    while left and time.monotonic() < until:
+        left = {pid for pid in left if _runs(pid)}
+    assert not left
+
+
+def _runs(pid):
+    try:
+        stat = Path(f"/proc/{pid}/stat").read_text()
+    except FileNotFoundError:
+        return False
+    return stat.rpartition(")")[2].split()[0] != "Z"
