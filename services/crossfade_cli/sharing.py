@@ -60,7 +60,8 @@ def _begun(answering: Answering, others: Sequence[Connection]) -> Connection:
 def _answer(asked: Connection, answering: Answering, ends: Sequence[Connection]) -> None:
     for end in ends:
         end.close()
-    with suppress(EOFError, KeyboardInterrupt):
+    # The one who asks may end in the middle of an answer: then nobody wants it.
+    with suppress(EOFError, OSError, KeyboardInterrupt):
         while True:
             asked.send([answering(line) for line in asked.recv()])
 

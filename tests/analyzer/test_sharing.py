@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import multiprocessing
 import os
 import subprocess
 import sys
@@ -59,20 +60,27 @@ def test_the_first_line_that_is_no_sample_ends_it_wherever_it_is_answered(batche
     assert capsys.readouterr().err == told
 
 
-def test_a_process_that_is_ended_from_outside_ends_the_work():
+def test_a_process_that_is_ended_from_outside_ends_the_work(capfd):
     def answering(line):
         return os._exit(9) if line == b"end" else line
 
     answers = shared([[b"one", b"two"], [b"end"], [b"three"]], answering, 2)
     assert next(answers) == [b"one", b"two"]
+    working = multiprocessing.active_children()
     with pytest.raises(Missing, match="ended from outside"):
         next(answers)
+    del answers
+    for process in working:
+        process.join(10.0)
+    assert sorted(process.exitcode for process in working) == [0, 9]
+    assert capfd.readouterr().err == ""
 
 
 KILLED = """
 import multiprocessing, os
 from crossfade_cli.sharing import shared
-next(shared([[b"one", b"two"]], bytes.upper, 3))
+work = shared([[b"one", b"two"]], bytes.upper, 3)
+next(work)
 print(*(child.pid for child in multiprocessing.active_children()), flush=True)
 os.kill(os.getpid(), 9)
 """
