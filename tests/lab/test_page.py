@@ -1,17 +1,36 @@
 """The live page's address in the lab, and waiting for it."""
 
+import socket
+
 import pytest
 from aiohttp import web
 
 from crossfade.errors import Unreachable
-from crossfade_lab import page
+from crossfade_lab import page, ports
 from crossfade_lab.page import Page, open_in_browser
 from crossfade_lab.ports import free_ports
 
 
-def test_ports_are_given_out_once():
-    ports = free_ports(20)
-    assert len(set(ports)) == 20
+def test_ports_are_given_out_once_and_none_that_a_connection_might_take():
+    found = free_ports(20)
+    assert len(set(found)) == 20
+    assert max(found) < int(ports.RANGE.read_text().split()[0])
+
+
+@pytest.mark.parametrize("given", ["1024 65535", "nonsense", None])
+def test_where_there_is_no_room_below_the_kernel_gives_them(given, tmp_path, monkeypatch):
+    monkeypatch.setattr(ports, "RANGE", tmp_path / "range")
+    if given:
+        ports.RANGE.write_text(given)
+    assert len(set(free_ports(20))) == 20
+
+
+def test_a_port_that_is_taken_is_passed_over(monkeypatch):
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        tried = [taken.getsockname()[1], 0]
+        monkeypatch.setattr(ports, "_candidates", lambda: iter(tried))
+        assert free_ports(1) not in ([], tried[:1])
 
 
 def test_console_and_notifier_are_told_the_same_address():

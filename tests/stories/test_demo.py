@@ -39,6 +39,7 @@ async def test_the_demo_says_one_sentence_a_look_and_shows_what_iter8ctl_would()
         r"Starting the small world …\nWatch it live: (http://127\.0\.0\.1:\d+)(/.*)\n",
         b"".join(first).decode(),
     )
+    assert page, first
     async with aiohttp.ClientSession(page[1]) as session:
         async with session.get(page[2]) as answer:
             early = await answer.text()
