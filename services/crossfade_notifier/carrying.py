@@ -112,15 +112,15 @@ class Carrier:
         return None
 
     def _after(self, load: Load, claimed: Progress, error: CrossfadeError | None) -> Progress:
-        """The progress to keep. A claim stays where a delivery may have come through."""
+        """The progress to keep. A claim stays while a delivery may have come through."""
         settled = error is None or isinstance(error, Permanent)
         if settled and not load.told:
-            return load.progress.model_copy(update={"claim": None})
+            return load.progress  # what was in doubt is so still
         if settled:
             return Progress(
                 cursor=load.upto, failures=load.progress.failures + 1 if error else 0
             )
-        if isinstance(error, MaybeDone):
+        if isinstance(error, MaybeDone) or load.progress.claim is not None:
             return claimed
         return claimed.model_copy(update={"claim": None})
 

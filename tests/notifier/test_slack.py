@@ -115,6 +115,23 @@ async def test_an_internal_error_that_posted_after_all_makes_no_second_message(
     assert len(slack.parents) == 1
 
 
+@pytest.mark.parametrize("then", ["ratelimited", "service_unavailable", "internal_error"])
+async def test_what_is_in_doubt_stays_so_while_nobody_can_look(world, slack, living, then):
+    slack.retry_after = 0
+    notifier = world.notifier(living())
+    async with world.running(notifier):
+        await world.feed(notifier, IrisRun().events(upto=1))
+        await world.until(lambda: slack.replies)
+        slack.fail("chat.postMessage", ("internal_error", True))
+        slack.fail("conversations.replies", then)
+        await world.feed(notifier, IrisRun().look(2))
+        await world.until(lambda: len(slack.replies) == 2)
+        await world.feed(notifier, IrisRun().look(3))
+        await world.until(lambda: any("3/15" in m["text"] for m in slack.replies))
+
+    assert sum("2/15" in m["text"] for m in slack.replies) == 1
+
+
 async def test_an_internal_error_in_the_thread_repeats_no_reply(world, slack, living):
     notifier = world.notifier(living())
     async with world.running(notifier):
