@@ -192,5 +192,5 @@ async def test_a_notifier_killed_between_posting_and_recording_posts_nothing_twi
     told = "\n".join(m["text"] for m in slack.replies)
     # A look whose event the dead one had in hand comes late and is no news any more.
     times = [told.count(f" {i}/4:") for i in (1, 2, 3, 4)]
-    assert times in ([1, 1, 1, 1], [1, 1, 0, 1])
+    assert times in ([1, 1, 1, 1], [1, 1, 0, 1]), told
     assert told.count("is promoted") == 1

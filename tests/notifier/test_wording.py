@@ -270,14 +270,15 @@ def test_a_split_that_nobody_moves_is_told_as_it_stands_at_every_look():
 
 
 @pytest.mark.parametrize(
-    "late",
+    "astray",
     [
         WeightChange(uid="u", iteration=3, asked={"new": 30}, observed={"new": 30}),
+        WeightChange(uid="u", iteration=9, asked={"new": 30}, observed={"new": 30}),
         Assessment(uid="u", iteration=3, split={"new": 30}, recommended="", verdict="continue"),
     ],
 )
-def test_what_comes_late_is_not_told_as_the_newest_look(late):
-    assert tell(late, learn(a_run(iteration=7), late, AT)) is None
+def test_what_comes_late_or_early_is_not_told_as_the_newest_look(astray):
+    assert tell(astray, learn(a_run(iteration=7), astray, AT)) is None
 
 
 def test_a_split_in_force_as_asked_ends_a_fight_over_it_and_no_other_trouble():

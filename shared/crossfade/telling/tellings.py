@@ -100,8 +100,8 @@ def _weights(event: WeightChange, known: Known) -> Telling | None:
     if event.asked and event.asked != event.observed:
         told = f"asked for {split(event.asked)}, but {split(event.observed)} is in force"
         return Telling("trouble", Urgency.TROUBLE, told)
-    if event.cause == "assessment" and event.iteration < known.iteration:
-        return None  # it came late, as after a crash; the later look says where things stand
+    if event.cause == "assessment" and event.iteration != known.iteration:
+        return None  # late or early, as after a crash: what is known is of another look
     if event.cause == "assessment":
         return Telling("weights", Urgency.PROGRESS, iteration(known))
     word = "all traffic moved back" if event.cause == "rollback" else "traffic moved"
