@@ -1,19 +1,15 @@
 """maxAge: a number that was measured too long ago is the reason `stale`, never a number."""
 
-import asyncio
-import datetime
 import json
 
 import pytest
 from aiohttp import web
 from tests.collector.amazon import SECRET, CloudWatch, answer, result
-from tests.collector.builders import START, a_document, a_metric, asking, vector
+from tests.collector.builders import START, a_metric, asking, vector
+from tests.collector.scraping import scraped, until
 from tests.collector.test_readings import first, questions
 
 from crossfade.events import fatal
-from crossfade_collector.sources.port import Question
-from crossfade_collector.templates import values
-from crossfade_lab.metrics.real import RealPrometheus, find_prometheus
 
 NOW = START.timestamp()
 DATED = {"jqExpression": ".v", "timestampExpression": ".at", "maxAge": 60}
@@ -156,37 +152,11 @@ class TestPrometheus:
 async def test_a_real_prometheus_tells_when_a_target_has_gone(
     a_broker, start_backend, tmp_path
 ):
-    if find_prometheus() is None:
-        pytest.skip("prometheus is not on PATH; install it with: apt-get install prometheus")
-    target = await start_backend()
-    target.say = lambda _: web.Response(text=f'hits{{v="v1"}} {len(target.asked)}\n')
-    targets = tmp_path / "targets.json"
-    targets.write_text(json.dumps([{"targets": [f"127.0.0.1:{target.port}"]}]))
-    async with RealPrometheus(tmp_path, targets, 0.5) as prometheus:
-        metric = a_metric(
-            provider="prometheus",
-            urlTemplate=prometheus.url + "/api/v1/query",
-            params=[{"name": "query", "value": "max_over_time(hits{v='$name'}[1h])"}],
-            jqExpression=".data.result[0].value[1] | tonumber",
-            maxAge=2,
-        )
+    query = "max_over_time(hits{v='$name'}[1h])"
+    async with scraped(start_backend, tmp_path, 0.5, query, maxAge=2) as (target, metric):
         fresh = await until(a_broker(), metric, lambda r: r.value)
         target.say = lambda _: web.Response(status=500)
         gone = await until(a_broker(), metric, lambda r: r.absent == "stale")
 
     assert fresh.value >= 1.0
     assert "no sample in the last 2 s" in gone.detail
-
-
-async def until(broker, metric, wanted, seconds=20):
-    """The first reading of now that is as wanted."""
-    document = a_document(metric)
-    found = document.metric("m")
-    async with asyncio.timeout(seconds):
-        while True:
-            at = datetime.datetime.now(datetime.UTC)
-            filled = values(document, document.versions[0], found, at, 10)
-            (reading,) = await broker.read([Question("u", 1, "v1", found, filled, at, 10)])
-            if wanted(reading):
-                return reading
-            await asyncio.sleep(0.2)

@@ -1,18 +1,12 @@
 """too-few-scrapes: a window that holds one scrape looks like a wrong label, and is told apart."""
 
-import asyncio
-import datetime
-import json
-
 import pytest
 from aiohttp import web
-from tests.collector.builders import a_document, a_metric, asking, vector
+from tests.collector.builders import asking, vector
+from tests.collector.scraping import scraped, until
 from tests.collector.test_readings import first
 
 from crossfade.events import fatal
-from crossfade_collector.sources.port import Question
-from crossfade_collector.templates import values
-from crossfade_lab.metrics.real import RealPrometheus, find_prometheus
 
 QUERY = [{"name": "query", "value": "sum(increase(hits{v='$name'}[${elapsedTime}s]))"}]
 COUNTED = "max(count_over_time(hits{v='v1'}[10s]))"
@@ -72,36 +66,10 @@ async def test_nothing_is_counted_that_cannot_be_the_reason(a_broker, backend, n
 
 
 async def test_a_real_prometheus_is_understood(a_broker, start_backend, tmp_path):
-    if find_prometheus() is None:
-        pytest.skip("prometheus is not on PATH; install it with: apt-get install prometheus")
-    target = await start_backend()
-    target.say = lambda _: web.Response(text=f'hits{{v="v1"}} {len(target.asked)}\n')
-    targets = tmp_path / "targets.json"
-    targets.write_text(json.dumps([{"targets": [f"127.0.0.1:{target.port}"]}]))
-    async with RealPrometheus(tmp_path, targets, 2) as prometheus:
-        metric = a_metric(
-            provider="prometheus",
-            urlTemplate=prometheus.url + "/api/v1/query",
-            params=QUERY,
-            jqExpression=".data.result[0].value[1] | tonumber",
-        )
+    async with scraped(start_backend, tmp_path, 2, QUERY[0]["value"]) as (_, metric):
         # Scraped every two seconds: three of them hold one or two, seven always more.
-        few = await until(a_broker(), metric, 3, lambda r: r.absent == "too-few-scrapes")
-        enough = await until(a_broker(), metric, 7, lambda r: r.value is not None)
+        few = await until(a_broker(), metric, lambda r: r.absent == "too-few-scrapes", window=3)
+        enough = await until(a_broker(), metric, lambda r: r.value is not None, window=7)
 
     assert "one scrape in the window" in few.detail
     assert enough.value >= 0
-
-
-async def until(broker, metric, window, wanted, seconds=20):
-    """The first reading over a window of seconds that is as wanted."""
-    document = a_document(metric)
-    found = document.metric("m")
-    async with asyncio.timeout(seconds):
-        while True:
-            at = datetime.datetime.now(datetime.UTC)
-            filled = values(document, document.versions[0], found, at, window)
-            (reading,) = await broker.read([Question("u", 1, "v1", found, filled, at, window)])
-            if wanted(reading):
-                return reading
-            await asyncio.sleep(0.2)
