@@ -84,7 +84,7 @@ def test_a_fight_over_weights_is_trouble_first_and_stuck_after_three_times():
     )
 
     assert topics(told(*fights)) == ["trouble", "stuck"]
-    sentences = told(*fights, settled)
+    sentences = told(*fights, a_look(8, asked=4), settled)
     assert topics(sentences) == ["trouble", "stuck", "weights", "unstuck"]
     assert sentences[1][1].endswith(
         "somebody wrote 50 : 50; after 3 times in a row nothing is moved"
