@@ -8,6 +8,7 @@ fraction by Lentz's method, Numerical Recipes §6.4; Student's t by the incomple
 from __future__ import annotations
 
 import math
+from functools import lru_cache
 from statistics import NormalDist
 
 _NORMAL = NormalDist()
@@ -64,6 +65,7 @@ def stdtr(df: float, t: float) -> float:
     return tail if t < 0.0 else 1.0 - tail
 
 
+@lru_cache(maxsize=4096)  # few degrees of freedom, few levels, again and again
 def stdtrit(df: float, p: float) -> float:
     """Student's t quantile; 0 < p < 1.
 
