@@ -70,6 +70,26 @@ def test_a_proof_out_of_reach_is_given_up_and_counted():
     assert "cannot be proved in this run: 0 errors in 8 requests, 325 clean" in text(findings)
 
 
+@pytest.mark.parametrize("looks", [1, 8, 15, 16, 60, 500])
+def test_futility_is_asked_evenly_and_fifteen_times_at_most(looks):
+    plan = a_plan(iterations=looks)
+    asked = [k for k in range(1, looks + 1) if plan.asks_futility(k)]
+    gaps = np.diff([0, *asked])
+    assert len(asked) == min(looks, 15)
+    assert asked[-1] == looks
+    assert max(gaps) - min(gaps) <= 1
+
+
+def test_a_hopeless_candidate_of_a_long_run_leaves_when_futility_is_asked():
+    plan = a_plan(CONVERSION, iterations=150)
+    rates = {"b": {"conv": 0.10}, "c": {"conv": 0.092}}
+    evidence, before = steady(plan, rates, looks=19)
+    _, after = steady(plan, rates, evidence=evidence, start=20, looks=20)
+    assert before.candidates[0].verdict == "collecting"
+    assert before.candidates[0].pp < plan.futility
+    assert after.candidates[0].verdict == "futile"
+
+
 def test_a_violating_candidate_is_rejected_at_once_and_for_good():
     plan = a_plan()
     rates = {"b": {"conv": 0.1, "err": 0.003}, "c": {"conv": 0.2, "err": 0.08}}

@@ -108,7 +108,8 @@ def weigh(
             state.u, state.rho, state.v, line.rest, claim.p0, correction, plan.z_level
         )
     )
-    futile = not decided and v > 0.0 and pp < plan.futility and v >= GATE * (v + line.rest)
+    asked = not decided and plan.asks_futility(iteration)
+    futile = asked and v > 0.0 and pp < plan.futility and v >= GATE * (v + line.rest)
     alarmed = bool(line.detector) and log_alarm >= plan.log_alarm
     early = (
         plan.early_stop

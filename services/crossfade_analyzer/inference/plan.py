@@ -16,6 +16,12 @@ from crossfade.errors import FieldError, Malformed
 from .claim_specs import Claim
 from .distributions import ndtri
 
+FUTILITY_ASKED = 15
+"""How often futility is asked in a run, at most; a run of fewer looks asks at every one.
+
+Each time it is asked it may stop a good candidate (explanation/decisions, world Lb).
+"""
+
 
 @dataclass(frozen=True)
 class Plan:
@@ -64,6 +70,14 @@ class Plan:
         if iteration > self.last_third:
             return 2
         return 1 if iteration > self.iterations // 2 else 0
+
+    def asks_futility(self, iteration: int) -> bool:
+        """Whether a look is one of those, evenly spread, at which a candidate may be futile."""
+        asked = min(FUTILITY_ASKED, self.deciding_look)
+        return (
+            iteration * asked // self.deciding_look
+            > (iteration - 1) * asked // self.deciding_look
+        )
 
     @cached_property
     def level(self) -> float:

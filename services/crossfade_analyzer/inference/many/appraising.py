@@ -90,7 +90,7 @@ def weigh(plan: Plan, claim: Claim, lines: Lines, iteration: int, violates: Bool
             states, states.v, lines.rest, claim.p0, correction, plan.z_level
         )
     futile = none
-    if not decided:
+    if not decided and plan.asks_futility(iteration):
         futile = (v > 0.0) & (chance < plan.futility) & (v >= GATE * (v + lines.rest))
     log_alarm, alarmed = _alarm(plan, claim, lines)
     waived = np.broadcast_to((violates & (claim.role == "reward"))[:, None], none.shape)
