@@ -29,7 +29,7 @@ def found(actions, setting="process"):
         ({"run": "true", "with": {"onInterrupted": "x"}}, "with.onInterrupted: found 'x'"),
         ({"run": "true", "if": "CandidateWon("}, "if: 'CandidateWon(' cannot be read"),
         ({"run": "true", "if": "candidateWon()"}, "names candidateWon; right is one of"),
-        ({"run": "true", "if": "Name =~ 'x'"}, "found ~, which is no operator here"),
+        ({"run": "true", "if": "Name =~ 'x'"}, "found =, which is no operator here"),
     ],
 )
 def test_a_task_that_could_never_run_is_found_with_its_place(task, told):

@@ -18,14 +18,20 @@ _PLAIN = re.compile(r"\\.|\[\^?\]?(?:\\.|[^\]\\])*\]", re.DOTALL)
 
 def matches(text: str, pattern: str) -> bool:
     """Whether a pattern is found in a text. Raises TaskFailed for one that may take for ever."""
+    compiled = bounded(pattern)
+    if len(text) > LONGEST_TEXT:
+        told = f"found a text of {len(text)} characters, right are at most {LONGEST_TEXT}"
+        raise TaskFailed(f"if: matches {pattern!r}: {told}")
+    return compiled.search(text) is not None
+
+
+def bounded(pattern: str) -> re.Pattern[str]:
+    """A pattern made ready. Raises TaskFailed for one that is none, or may take for ever."""
     plain = _PLAIN.sub("x", pattern)
     if re.search(r"\)\s*[*+{]", plain) or len(re.findall(r"[*+{]", plain)) > MOST_REPEATED:
         right = f"right is no repeated group, and at most {MOST_REPEATED} of * + {{}}"
         raise TaskFailed(f"if: {pattern!r} might be tried for ever; {right}")
-    if len(text) > LONGEST_TEXT:
-        told = f"found a text of {len(text)} characters, right are at most {LONGEST_TEXT}"
-        raise TaskFailed(f"if: matches {pattern!r}: {told}")
     try:
-        return re.search(pattern, text) is not None
+        return re.compile(pattern)
     except (re.error, OverflowError, RecursionError) as error:
         raise TaskFailed(f"if: {pattern!r} is no regular expression: {error}") from error
