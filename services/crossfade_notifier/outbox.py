@@ -16,7 +16,7 @@ from crossfade.errors import Malformed
 from crossfade.events import Event, Incident
 from crossfade.events.event import Body
 from crossfade.telling import Known, Telling, Topic, Urgency, learn
-from crossfade.telling.known import LONGEST
+from crossfade.telling.learning import LONGEST
 from crossfade.telling.numbers import within
 from crossfade_notifier.sticking import Signs, news
 

@@ -6,7 +6,7 @@ import pytest
 
 from crossfade.events import MetricSample, Reading, StageChange
 from crossfade.telling import Known
-from crossfade.telling.known import learn
+from crossfade.telling.learning import learn
 from crossfade.testing.runs import iris_document
 
 AT = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)

@@ -6,7 +6,8 @@ history to keep beside it.
 """
 
 from crossfade.resources.annotations import Topic
-from crossfade.telling.known import Known, Limit, Why, learn
+from crossfade.telling.known import Known, Limit, Why
+from crossfade.telling.learning import learn
 from crossfade.telling.objectives import ObjectiveState, objective_states
 from crossfade.telling.sentences import headline, iteration, why
 from crossfade.telling.tellings import Telling, Urgency, tell
