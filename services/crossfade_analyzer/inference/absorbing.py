@@ -5,25 +5,13 @@ The order is that of decision-engine §2.8: what is planned is fixed before what
 
 from __future__ import annotations
 
-import math
-
-from . import (
-    batches,
-    claims,
-    detectors,
-    dispersion,
-    gauges,
-    increments,
-    information,
-    ratio_check,
-)
+from . import batches, claims, detectors, dispersion, gauges, information, ratio_check
 from .batches import Counts
-from .claim_specs import COUNTED, Claim
-from .evidence import Evidence, Line, Traffic
+from .claim_specs import Claim
+from .evidence import Evidence, Line
 from .plan import Look, Plan
-
-MEMORY = 0.7
-LEAST_EVENTS = 0.5
+from .scoring import increment_of
+from .traffic import count_traffic
 
 
 def absorb(plan: Plan, evidence: Evidence, look: Look) -> Evidence:
@@ -59,50 +47,6 @@ def planned_exposure(
         split[1:], targets, plan.max_candidate_weight_increment, plan.deciding_look - iteration
     )
     return list(zip(alone, paired, strict=True))
-
-
-def count_traffic(
-    plan: Plan, traffic: Traffic, look: Look, split: tuple[int, ...]
-) -> tuple[Traffic, list[float] | None]:
-    """(traffic with its new forecast, requests of this interval alone if every version has them).
-
-    Versions that were not read are made up for by their weights. Counts only, never outcomes.
-    """
-    seen, at = list(traffic.seen), list(traffic.at)
-    rates, weight, alone = [], 0, True
-    for v, name in enumerate(plan.versions):
-        delta = _requests(plan, look, name, seen[v])
-        if delta is None:
-            alone = False
-            continue
-        rates.append(delta / max(look.iteration - at[v], 1))
-        weight, alone = weight + split[v], alone and look.iteration - at[v] == 1
-        seen[v], at[v] = _reading(plan, look, name) or 0.0, look.iteration
-    forecast = _forecast(traffic.forecast, math.fsum(rates), weight, sum(split))
-    return Traffic(tuple(seen), tuple(at), forecast), rates if alone else None
-
-
-def _forecast(old: float | None, rate: float, weight: int, whole: int) -> float | None:
-    """Exponentially smoothed requests per interval; unchanged when too little was read."""
-    if weight * 2 < whole or weight == 0:
-        return old
-    total = rate * whole / weight
-    return total if old is None else MEMORY * old + (1.0 - MEMORY) * total
-
-
-def _reading(plan: Plan, look: Look, name: str) -> float | None:
-    value = look.readings.get(name, {}).get(plan.traffic_key or "")
-    return value if value is not None and batches.plausible(value, COUNTED) else None
-
-
-def _requests(plan: Plan, look: Look, name: str, seen: float) -> float | None:
-    value = _reading(plan, look, name)
-    if value is None:
-        return None
-    if plan.traffic_window == "interval":
-        return value
-    delta = batches.difference((seen,), (value,))
-    return delta[0] if delta else None
 
 
 def _absorb_line(
@@ -212,45 +156,6 @@ def _scored(
     prior = line.prior or ((increment[1] + rest) / 10.0 if increment[1] > 0.0 else 0.0)
     deciding, recent = iteration >= plan.deciding_look, plan.recent(iteration)
     return claims.step(line.state, increment, spread, rest, deciding, recent), prior
-
-
-def increment_of(
-    claim: Claim, batch: Counts, totals: Counts
-) -> tuple[tuple[float, float, float], float]:
-    """((ΔS, ΔV, ΔW), D) of a batch in a claim's favour; zeros where it carries nothing."""
-    if claim.paired:
-        ds, dv, dw = _paired(claim, batch, totals)
-        ds = claim.sign * ds - claim.margin_of_proof * dw
-        return (ds, dv, dw), dv
-    n, x = batch[0], batch[1]
-    if n <= 0.0:
-        return (0.0, 0.0, 0.0), 0.0
-    if claim.proportion:
-        fitted = totals[1] / totals[0]
-        spread = n * fitted * (1.0 - fitted) if n * fitted >= LEAST_EVENTS else 0.0
-        return increments.share_below_limit(n, x, claim.p0), spread
-    if claim.kind == "poisson":
-        ds, dv, dw = increments.rate_below_limit(n, x, claim.limit)
-        spread = n * totals[1] / totals[0]
-        return (-claim.sign * ds, dv, dw), spread if spread >= LEAST_EVENTS else 0.0
-    v0 = information.boundary_variance(claim, totals)
-    ds, dv, dw = increments.mean_below_limit(n, x, claim.limit, v0)
-    return (-claim.sign * ds, dv, dw), n * information.moments(claim, totals)[2]
-
-
-def _paired(claim: Claim, batch: Counts, totals: Counts) -> tuple[float, ...]:
-    """(ΔS, ΔV, ΔW) of candidate minus baseline, before direction and margin."""
-    half = len(batch) // 2
-    n_c, x_c, n_b, x_b = batch[0], batch[1], batch[half], batch[half + 1]
-    if n_c <= 0.0 or n_b <= 0.0 or (claim.kind == "bernoulli" and n_c + n_b <= 1.0):
-        return 0.0, 0.0, 0.0
-    if claim.kind == "bernoulli":
-        return increments.shares_differ(n_c, x_c, n_b, x_b)
-    if claim.kind == "poisson":
-        return increments.rates_differ(n_c, x_c, n_b, x_b)
-    v_c = information.moments(claim, totals[:half])[2]
-    v_b = information.moments(claim, totals[half:])[2]
-    return increments.means_differ(n_c, x_c, v_c, n_b, x_b, v_b)
 
 
 def _absorb_gauge(

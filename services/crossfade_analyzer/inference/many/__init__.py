@@ -5,8 +5,8 @@ each version and metric. Gauges are left to the scalar path: they carry no pacin
 are imported here and nowhere else in the engine.
 """
 
-from .absorbing import ManyLook
 from .evidence import ManyEvidence
+from .looks import ManyLook
 from .steps import CANDIDATE_VERDICTS, VERDICTS, ManyFindings, step
 
 __all__ = [

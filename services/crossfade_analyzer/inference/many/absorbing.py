@@ -2,34 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 
 import numpy as np
 
-from crossfade_analyzer.inference import increments
-from crossfade_analyzer.inference.absorbing import LEAST_EVENTS, MEMORY
-from crossfade_analyzer.inference.claim_specs import COUNTED, Claim
+from crossfade_analyzer.inference.claim_specs import Claim
 from crossfade_analyzer.inference.information import EXPLICIT_LOOKS
 from crossfade_analyzer.inference.plan import Plan
-from crossfade_analyzer.inference.ratio_check import LOG_CAP, TILTS
 
 from . import batches, formulas, information
-from .evidence import Bools, Floats, Ints, Lines, ManyEvidence
-
-
-@dataclass(frozen=True)
-class ManyLook:
-    """`Look` of many experiments: `readings[key]` is [experiment, version], NaN where missing.
-
-    Versions are in the plan's order, the baseline first; `not_ready` is [experiment, candidate].
-    """
-
-    iteration: int
-    elapsed: float
-    split: Ints
-    readings: Mapping[str, Floats] = field(default_factory=dict)
-    not_ready: Bools | None = None
+from .evidence import Bools, Floats, Lines, ManyEvidence
+from .looks import ManyLook
+from .scoring import increment_of
+from .traffic import check_ratios, count_traffic
 
 
 def absorb(plan: Plan, evidence: ManyEvidence, look: ManyLook) -> ManyEvidence:
@@ -79,47 +64,6 @@ def exposures(
         paired = paired + times * after * rest / whole / 100.0
         now, left = after, left - times
     return alone, paired
-
-
-def count_traffic(
-    plan: Plan, evidence: ManyEvidence, look: ManyLook
-) -> tuple[Floats, Ints, Floats, Floats, Bools]:
-    """(seen, at, forecast, requests of this interval, whether every version has it alone)."""
-    now = look.readings.get(plan.traffic_key or "", np.full(look.split.shape, np.nan))
-    now = batches.plausible(now, COUNTED)
-    if plan.traffic_window == "interval":
-        delta, valid = now, np.isfinite(now)
-    else:
-        delta, valid = batches.difference(evidence.traffic_seen[None], now[None], False)
-        delta = delta[0]
-    since = np.maximum(look.iteration - evidence.traffic_at, 1)
-    rates = np.where(valid, delta / since, 0.0)
-    weight = np.where(valid, look.split, 0).sum(axis=1)
-    whole = look.split.sum(axis=1)
-    total = rates.sum(axis=1) * whole / np.maximum(weight, 1)
-    mixed = MEMORY * evidence.forecast + (1.0 - MEMORY) * total
-    after = np.where(np.isnan(evidence.forecast), total, mixed)
-    forecast = np.where((weight * 2 < whole) | (weight == 0), evidence.forecast, after)
-    alone = (valid & (look.iteration - evidence.traffic_at == 1)).all(axis=1)
-    seen = np.where(valid, now, evidence.traffic_seen)
-    at = np.where(valid, look.iteration, evidence.traffic_at)
-    return seen, at, forecast, rates, alone
-
-
-def check_ratios(ratios: Floats, requests: Floats, split: Ints) -> Floats:
-    """`ratio_check.step`: [version × tilt, experiment]."""
-    total = requests.sum(axis=1)
-    share = split / np.maximum(split.sum(axis=1, keepdims=True), 1)
-    logs = [
-        np.minimum(
-            requests[:, v] * tilt - total * np.log(1.0 + share[:, v] * (np.exp(tilt) - 1.0)),
-            LOG_CAP,
-        )
-        for v in range(split.shape[1])
-        for tilt in TILTS
-    ]
-    found: Floats = ratios + np.stack(logs)
-    return found
 
 
 def _absorb_claim(
@@ -210,51 +154,3 @@ def _score(
     states = formulas.step(lines.states, increment, spread, rest, deciding, recent, valid)
     phi, _ = formulas.dispersion(states, claim.paired)
     return replace(lines, states=states, rest=rest, phi=phi)
-
-
-def increment_of(
-    claim: Claim, batch: Floats, totals: Floats
-) -> tuple[tuple[Floats, Floats, Floats], Floats]:
-    """`absorbing.increment_of`: ((ΔS, ΔV, ΔW), D)."""
-    if claim.paired:
-        ds, dv, dw = _paired(claim, batch, totals)
-        return (claim.sign * ds - claim.margin_of_proof * dw, dv, dw), dv
-    n, x = batch[0], batch[1]
-    if claim.kind == "mean":
-        v0 = information.boundary_variance(claim, totals)
-        ds, dv, dw = increments.mean_below_limit(n, x, claim.limit, v0)
-        spread = n * information.moments(claim, totals)[2]
-        return _where(n > 0.0, -claim.sign * ds, dv, dw, spread)
-    fitted = totals[1] / totals[0]
-    if claim.proportion:
-        ds, dv, dw = increments.share_below_limit(n, x, claim.p0)
-        spread = np.where(n * fitted >= LEAST_EVENTS, n * fitted * (1.0 - fitted), 0.0)
-        return _where(n > 0.0, ds, dv, dw, spread)
-    ds, dv, dw = increments.rate_below_limit(n, x, claim.limit)
-    spread = np.where(n * fitted >= LEAST_EVENTS, n * fitted, 0.0)
-    return _where(n > 0.0, -claim.sign * ds, dv, dw, spread)
-
-
-def _paired(claim: Claim, batch: Floats, totals: Floats) -> tuple[Floats, ...]:
-    """(ΔS, ΔV, ΔW) of candidate minus baseline, zeros where a side is empty."""
-    half = len(batch) // 2
-    n_c, x_c, n_b, x_b = batch[0], batch[1], batch[half], batch[half + 1]
-    filled = (n_c > 0.0) & (n_b > 0.0)
-    if claim.kind == "bernoulli":
-        filled &= n_c + n_b > 1.0
-        found = increments.shares_differ(n_c, x_c, n_b, x_b)
-    elif claim.kind == "poisson":
-        found = increments.rates_differ(n_c, x_c, n_b, x_b)
-    else:
-        width = len(totals) // 2
-        v_c = information.moments(claim, totals[:width])[2]
-        v_b = information.moments(claim, totals[width:])[2]
-        found = increments.means_differ(n_c, x_c, v_c, n_b, x_b, v_b)
-    return tuple(np.where(filled, part, 0.0) for part in found)
-
-
-def _where(
-    filled: Bools, ds: Floats, dv: Floats, dw: Floats, spread: Floats
-) -> tuple[tuple[Floats, Floats, Floats], Floats]:
-    s, v, w, d = (np.where(filled, x, 0.0) for x in (ds, dv, dw, spread))
-    return (s, v, w), d

@@ -10,9 +10,10 @@ from crossfade_analyzer.inference import ratio_check
 from crossfade_analyzer.inference.plan import Plan
 
 from . import appraising, formulas, pacing
-from .absorbing import ManyLook, absorb
+from .absorbing import absorb
 from .appraising import Weighed, holds
 from .evidence import Bools, Floats, Ints, ManyEvidence
+from .looks import ManyLook
 
 CANDIDATE_VERDICTS = (
     "collecting",
