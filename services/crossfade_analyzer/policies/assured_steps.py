@@ -1,7 +1,7 @@
 """One sample into the evidence of its run: mapping, memory, engine. Pure, whoever decides.
 
-Memory is `{"evidence": …, "empty": n}`: the engine's value, and how many samples in a row held no
-value at all.
+Memory is `{"evidence": …, "about": …, "empty": n}`: the engine's value, the shape of its plan, and
+how many samples in a row held no value at all.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from typing import Any
 from crossfade.events import MetricSample
 from crossfade.resources import Document
 from crossfade_analyzer.inference import Evidence, Findings, Look, Plan, step
+from crossfade_analyzer.policies.assured_edits import carried
 from crossfade_analyzer.policies.greedy import in_force
 from crossfade_analyzer.policies.mapping import ALONE, Mapping, map_document
 from crossfade_analyzer.policies.mapping_readings import readings_of
@@ -34,7 +35,9 @@ class Step:
     def memory(self) -> dict[str, Any]:
         """What is remembered after it."""
         kept: dict[str, Any] = {"empty": self.empty} if self.empty else {}
-        return kept if self.evidence is None else {"evidence": self.evidence, **kept}
+        if self.evidence is None:
+            return kept
+        return {"evidence": self.evidence, "about": self.mapping.shape, **kept}
 
 
 @dataclass(slots=True)
@@ -51,7 +54,7 @@ class Steps:
         plan = mapping.plan
         if plan is None:
             return Step(mapping, None, None, 0)
-        before = _remembered(memory) or Evidence.fresh(plan)
+        before = _remembered(memory, mapping, plan)
         empty = _empty(memory, sample, fresh=sample.iteration > before.iteration)
         before = _aimed(mapping, plan, before, sample)
         evidence, findings = step(plan, before, _look(mapping, plan, sample))
@@ -69,10 +72,16 @@ class Steps:
         return self.mapped[key][1]
 
 
-def _remembered(memory: Memory) -> Evidence | None:
+def _remembered(memory: Memory, mapping: Mapping, plan: Plan) -> Evidence:
     """The evidence in a memory that was kept as it was, or that went through JSON."""
     found = memory.get("evidence")
-    return Evidence.from_json(found) if isinstance(found, dict) else found
+    if found is None:
+        return Evidence.fresh(plan)
+    evidence: Evidence = Evidence.from_json(found) if isinstance(found, dict) else found
+    about = memory.get("about", mapping.shape)
+    if about == mapping.shape:
+        return evidence
+    return carried(plan, evidence, about, mapping.shape)
 
 
 def _empty(memory: Memory, sample: MetricSample, *, fresh: bool) -> int:

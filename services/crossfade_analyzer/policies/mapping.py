@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Literal
+from typing import Any, Literal
 
 from crossfade.errors import Malformed, NotFound
 from crossfade.resources import (
@@ -17,6 +17,7 @@ from crossfade.resources import (
     TestingPattern,
 )
 from crossfade_analyzer.inference import Claim, Plan
+from crossfade_analyzer.policies.assured_edits import shape_of
 from crossfade_analyzer.policies.mapping_asks import Ask, Side
 from crossfade_analyzer.policies.mapping_readings import Derived
 from crossfade_analyzer.policies.mapping_shapes import TABLE, Lacking, Made, Shape
@@ -64,6 +65,11 @@ class Mapping:
         """Every reading that follows from others, once."""
         each = (derived for mapped in self.criteria for derived in mapped.derived)
         return tuple({derived.key: derived for derived in each}.values())
+
+    @cached_property
+    def shape(self) -> dict[str, Any]:
+        """What the evidence for its plan is about, as it is remembered beside it."""
+        return {} if self.plan is None else shape_of(self.plan)
 
     @cached_property
     def fixed(self) -> bool:
