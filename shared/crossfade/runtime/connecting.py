@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -81,9 +82,26 @@ class Connection:
         self.client._error_cb = self._note_error
 
     async def close(self) -> None:
-        """Drain and leave."""
+        """Let handlers finish, drain, leave; a broker that does not answer is not waited for."""
         self.stopping = True
-        await self.broker.stop()
+        draining = asyncio.ensure_future(self.broker.stop())
+        try:
+            # A drain shrugs off the cancellation of a mere timeout and flushes ten seconds more.
+            await asyncio.wait({draining}, timeout=STOPPING_SECONDS)
+        finally:
+            late = not draining.done()
+            await self.leave()
+            draining.cancel()
+        (error,) = await asyncio.gather(draining, return_exceptions=True)
+        if late or error:
+            log.warning("left without draining", extra=self._where() | {"error": repr(error)})
+
+    async def leave(self) -> None:
+        """Leave at once: who only asks, and has every answer, has nothing to drain."""
+        self.stopping = True
+        if self.client is not None:
+            with suppress(TimeoutError, OSError, nats.errors.Error):
+                await asyncio.wait_for(self.client.close(), STOPPING_SECONDS)
 
     def _refused(self, refusal: Exception) -> Forbidden | Unreachable:
         text = str(refusal)
