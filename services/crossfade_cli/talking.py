@@ -65,7 +65,7 @@ async def talking(settings: BusSettings) -> AsyncIterator[Talk]:
             publisher,
         )
     finally:
-        await opened.close()
+        await opened.leave()
 
 
 async def knock(settings: BusSettings) -> None:

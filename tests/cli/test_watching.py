@@ -90,27 +90,45 @@ def test_a_line_of_blocks_spans_what_it_draws():
     assert sparkline([None], 8) == sparkline([], 8) == ""
 
 
-async def test_following_is_left_by_ctrl_c_without_a_traceback(talk):
+@pytest.fixture
+def keyboard():
+    """Ctrl-C ends children, also where a shell began these tests in the background.
+
+    Such a shell has SIGINT ignored, which every child inherits.
+    """
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.fixture
+async def following(keyboard, talk):
+    """`events --follow` after its first line."""
     await enrol(talk, upto=1)
     child = await asyncio.create_subprocess_exec(
-        sys.executable,
-        "-m",
-        "crossfade_cli.main",
-        "events",
-        "--follow",
+        *(sys.executable, "-m", "crossfade_cli.main", "events", "--follow"),
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
     )
     try:
-        first = await asyncio.wait_for(child.stdout.readline(), 20)
-        assert b"stage-change" in first
-        child.send_signal(signal.SIGINT)
-        _, errors = await asyncio.wait_for(child.communicate(), 20)
+        assert b"stage-change" in await asyncio.wait_for(child.stdout.readline(), 20)
+        yield child
     finally:
         if child.returncode is None:
             child.kill()
             await child.wait()
-    assert child.returncode != 0
+
+
+@pytest.mark.parametrize("broker_then", ["answers", "is frozen", "is gone"])
+async def test_following_is_left_by_ctrl_c_without_a_traceback(following, broker, broker_then):
+    if broker_then == "is frozen":
+        await broker.pause()
+    elif broker_then == "is gone":
+        await broker.stop(kill=True)
+    following.send_signal(signal.SIGINT)
+    _, errors = await asyncio.wait_for(following.communicate(), 10)
+
+    assert following.returncode != 0
     assert b"Traceback" not in errors
 
 
