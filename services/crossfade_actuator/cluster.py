@@ -134,7 +134,11 @@ class Cluster:
         found = await self.api.call("GET", path)
         if found["metadata"]["uid"] != uid:
             raise NotFound(f"experiment {namespace}/{name} is another one by now")
-        body = {"metadata": {"uid": uid}, "status": dict(status)}
+        old = (found.get("status") or {}).get("analysis") or {}
+        whole = dict(status)
+        if "analysis" in whole:
+            whole["analysis"] = _instead_of(old, whole["analysis"])
+        body = {"metadata": {"uid": uid}, "status": whole}
         await self.api.call(
             "PATCH",
             f"{path}/status",
@@ -196,6 +200,17 @@ class Cluster:
         """Close every connection."""
         await self.api.close()
         await self.watches.close()
+
+
+def _instead_of(old: Mapping[str, Any], new: Mapping[str, Any]) -> dict[str, Any]:
+    """A merge patch that leaves of `old` only what is in `new`: a version may have gone."""
+    gone = dict.fromkeys(key for key in old if key not in new)
+    both = {
+        key: _instead_of(old[key], value)
+        for key, value in new.items()
+        if isinstance(value, Mapping) and isinstance(old.get(key), Mapping)
+    }
+    return {**gone, **new, **both}
 
 
 def _decoded(where: str, key: str, value: str) -> str:

@@ -127,6 +127,19 @@ async def test_a_status_is_written_and_its_change_told_once(cluster, writer, mad
     assert [e["reason"] for e in await events(cluster, made)] == ["IterationUpdate"]
 
 
+async def test_what_an_analysis_does_not_say_any_more_goes_from_the_status(
+    cluster, writer, made
+):
+    def analysed(**met):
+        block = {"provenance": "p", "timestamp": "2026-01-01T00:00:00Z"}
+        return {"versionAssessments": block | {"data": met}, "weights": block | {"data": []}}
+
+    await writer.show(a_state(made, analysis=analysed(b=[True], c=[True, False])))
+    await writer.show(a_state(made, analysis=analysed(b=[False], d=[True])))
+    stored = await cluster.get_experiment("default", "exp")
+    assert stored["status"]["analysis"] == analysed(b=[False], d=[True])
+
+
 async def test_an_event_about_a_long_message_of_a_long_name_is_taken(cluster):
     long = Condition("Failed", True, "InvalidExperiment", "ö→" * 900, AT.timestamp())
     event = event_of(a_state(name=f"{'n' * 229}-{'n' * 23}"), long, AT, "a")
