@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from crossfade.domain.facts import Approved, Deleted, Fact
+from crossfade.domain.facts import Approved, Deleted, EditRefused, Fact
 from crossfade.domain.lifecycle import step
 from crossfade.domain.runs import RunState
 from crossfade.errors import Conflict, FieldError, Malformed, NotFound
 from crossfade.events import subjects
-from crossfade.resources import LARGEST_START, reason_of, split_body
+from crossfade.resources import LARGEST_START, condition_of, reason_of, split_body
 from crossfade.runtime.service import Command, delivery
 from crossfade_actuator.admission import (
     Admission,
@@ -28,6 +29,8 @@ from crossfade_actuator.ledger import Ledger
 from crossfade_actuator.repeating import request_of
 from crossfade_actuator.revising import Revising
 from crossfade_actuator.verbs import FACTS, check
+
+log = logging.getLogger(__name__)
 
 METRIC_GRACE = 20
 """Deliveries that a start waits for Metrics which are applied a moment after it."""
@@ -135,10 +138,14 @@ class Commanded:
         self, experiment: Mapping[str, Any], uid: str, error: Malformed
     ) -> RunState:
         known = await self._known(uid)
-        if known is not None:
-            return known  # an edit that makes no sense: the run goes on as it was
+        if known is not None and known.over:
+            return known
         if {reason_of(e) for e in error.errors} == {"MetricUnavailable"}:
             _wait_for([str(e) for e in error.errors])
+        if known is not None:
+            log.warning("edit refused", extra={"run": uid, "told": error.errors})
+            _, fault = condition_of(error.errors)
+            return await self.ledger.apply(uid, EditRefused(self._now(), fault))
         if not own_uid(experiment):
             raise error  # no resource to say it on: set aside, and an incident
         return await self.admission.refuse(experiment, uid, error)

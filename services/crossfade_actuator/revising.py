@@ -40,9 +40,10 @@ class Revising:
         kept = _but(present.metrics.values(), given)
         started = state.phase not in UNFINISHED
         document = await self._admitted(experiment, [*given, *kept], started=started)
-        if present.asks_the_same(document):
+        same = present.asks_the_same(document)
+        if same and not state.refused:
             return state
-        revision = await self._kept(state, document)
+        revision = state.revision if same else await self._kept(state, document)
         plan = plan_of(document, self.admission.settings)
         return await self.admission.ledger.apply(state.uid, Edited(self._now(), revision, plan))
 

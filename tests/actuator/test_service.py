@@ -518,6 +518,25 @@ async def test_an_edit_that_makes_no_sense_changes_nothing():
     await stand.settled()
     state = await stand.state(uid)
     assert (state.revision, state.phase) == (1, Phase.RUNNING)
+    fault = "spec.duration.iterationsPerLoop: found -1"
+    assert state.message.startswith(f"EditRefused: {fault}")
+    (incident,) = stand.said("incident")
+    assert (incident.what_happened, incident.state) == ("edit-refused", "opened")
+    assert fault in incident.text
+
+
+async def test_a_refused_edit_is_told_once_and_is_over_when_the_document_is_right_again():
+    stand = Stand()
+    uid = await stand.running()
+    right = orjson.loads(stand.queued.commands[-1].body)
+    wrong = orjson.loads(stand.queued.commands[-1].body)
+    wrong["experiment"]["spec"]["duration"]["iterationsPerLoop"] = -1
+    for number, body in enumerate((wrong, wrong, right, right)):
+        await stand.actuator.obey(Command("start-experiment", str(number), orjson.dumps(body)))
+    await stand.settled()
+    assert [i.state for i in stand.said("incident")] == ["opened", "closed"]
+    state = await stand.state(uid)
+    assert (state.revision, state.refused) == (1, "")
 
 
 async def test_a_message_that_was_set_aside_is_an_incident_of_its_run():

@@ -160,6 +160,13 @@ class Edited(Fact):
 
 
 @dataclass(frozen=True, slots=True)
+class EditRefused(Fact):
+    """The document was changed into one that cannot be taken; `fault` says by field why not."""
+
+    fault: str
+
+
+@dataclass(frozen=True, slots=True)
 class Deleted(Fact):
     """The Experiment resource is gone: traffic stays where it is, nothing runs any more."""
 

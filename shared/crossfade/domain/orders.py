@@ -8,6 +8,7 @@ from crossfade.domain.facts import (
     Aborted,
     Approved,
     Edited,
+    EditRefused,
     Paused,
     Promoted,
     RejectedBy,
@@ -27,6 +28,8 @@ from crossfade.domain.moves import (
 from crossfade.domain.runs import (
     RunState,
 )
+
+REFUSED = "edit-refused"
 
 
 def approve(state: RunState, fact: Approved) -> RunState:
@@ -93,7 +96,22 @@ def promote(state: RunState, fact: Promoted) -> RunState:
 
 def edit(state: RunState, fact: Edited) -> RunState:
     """Go on under a new revision of the document."""
+    if state.refused:
+        text = "the document is one that can be taken again"
+        closed = state.saying("incident", what=REFUSED, state="closed", text=text)
+        state = replace(closed, refused="")
     return state if state.ending is not None else under(state, fact.revision, fact.plan)
+
+
+def refuse_edit(state: RunState, fact: EditRefused) -> RunState:
+    """Go on as before, and say what is wrong with the edit: an incident, once."""
+    if state.refused == fact.fault:
+        return state
+    text = f"the edit is not taken, the run goes on as before it: {fact.fault}"
+    told = state.saying("incident", what=REFUSED, state="opened", text=text)
+    if not state.paused and not state.gate:
+        told = told.marked("Completed", False, "EditRefused", fact.fault, fact.at)
+    return replace(told, refused=fact.fault)
 
 
 def stop(state: RunState, fact: Aborted) -> RunState:

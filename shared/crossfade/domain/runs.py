@@ -149,6 +149,8 @@ class RunState:
     paused: bool = False
     stale: bool = False
     """Whether assessments are missing, and an incident says so."""
+    refused: str = ""
+    """What is wrong with the last edit, which was not taken; an incident says so."""
     gate: str = ""
     """The gate that the run stands at: `start`, `promote`, or none."""
     annotation: str = ""
