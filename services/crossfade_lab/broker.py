@@ -1,8 +1,8 @@
 """A real nats-server with JetStream on one directory, for demos, tests and a machine alone.
 
 The server listens on loopback only, asks for a token that stands in a file of mode 0600, and
-keeps its streams under `directory/store`, so that a restart finds them again. The port it was
-given at the first start is kept for every later one: clients reconnect to where it was.
+keeps its streams under `directory/store`, so that a restart finds them again. Its port is kept
+for every later start, and no connection takes it meanwhile: clients reconnect to where it was.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from typing import Self
 
 from crossfade.errors import Malformed, Missing, Permanent, Unreachable
 from crossfade.runtime import children
+from crossfade_lab.ports import free_ports
 
 __all__ = ["Broker", "find_nats_server"]
 
@@ -95,6 +96,7 @@ class Broker:
         if self.pid is not None:
             return
         program = find_nats_server()
+        self.port = self.port or free_ports(1)[0]
         config = self._write_config()
         self._process = await children.spawn(
             [str(program), "-c", str(config)],
@@ -172,7 +174,7 @@ class Broker:
         config.chmod(0o600)
         config.write_text(
             CONFIG.format(
-                port=self.port or -1,
+                port=self.port,
                 token=self.token,
                 ports=json.dumps(str(self.directory)),
                 log=json.dumps(str(self.log)),
@@ -182,18 +184,17 @@ class Broker:
         return config
 
     async def _until_ready(self, process: asyncio.subprocess.Process) -> None:
-        while not self._learn_ports(process.pid):
+        while not self._listens(process.pid):
             if process.returncode is not None:
                 raise Permanent(f"nats-server: {self._last_words()}")
             await asyncio.sleep(POLL_SECONDS)
 
-    def _learn_ports(self, pid: int) -> bool:
+    def _listens(self, pid: int) -> bool:
         try:
             text = (self.directory / f"nats-server_{pid}.ports").read_text()
             ports = json.loads(text)
         except (FileNotFoundError, json.JSONDecodeError):  # not there yet, or half written
             return False
-        self.port = int(ports["nats"][0].rsplit(":", 1)[1])
         self._monitoring_port = int(ports["monitoring"][0].rsplit(":", 1)[1])
         return True
 

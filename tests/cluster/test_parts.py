@@ -18,6 +18,7 @@ from crossfade_lab.cluster.schemas import defaulted, pruned, undeclared
 from crossfade_lab.cluster.selectors import selector
 from crossfade_lab.cluster.storage import Store
 from crossfade_lab.cluster.tables import table
+from crossfade_lab.ports import lowest_given
 
 PLACE, KEY = ("lab", "things"), ("default", "one")
 VALUES = st.recursive(
@@ -304,6 +305,15 @@ async def test_an_unknown_kind_is_named(emulator):
         await emulator.apply(
             {"apiVersion": "lab/v1", "kind": "Widget", "metadata": {"name": "x"}}
         )
+
+
+async def test_a_server_that_was_stopped_starts_on_its_old_port():
+    async with ApiServer() as server:
+        url = server.url
+        await server.stop()
+        await server.start()
+        assert server.url == url
+        assert int(url.rpartition(":")[2]) < lowest_given()  # no connection takes it meanwhile
 
 
 async def test_a_port_in_use_is_an_error():

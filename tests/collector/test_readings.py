@@ -3,7 +3,6 @@
 import asyncio
 import json
 import math
-import socket
 
 import pytest
 from aiohttp import web
@@ -15,6 +14,7 @@ from crossfade.events import Reading, fatal
 from crossfade_collector.sources import expressions
 from crossfade_collector.sources.port import NoValue, Question
 from crossfade_collector.templates import values
+from crossfade_lab.ports import free_ports
 
 NUMBER = ".v"
 
@@ -153,8 +153,7 @@ async def test_a_back_end_that_hangs_midway_is_a_timeout(a_broker, backend):
 
 
 async def test_a_closed_port_is_unreachable(a_broker):
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        port = taken.getsockname()[1]
+    (port,) = free_ports(1)
     metric = a_metric(urlTemplate=f"http://127.0.0.1:{port}/", jqExpression=NUMBER)
     reading = await first(a_broker(), metric)
 

@@ -4,7 +4,6 @@ import asyncio
 import json
 import os
 import re
-import socket
 import sys
 from pathlib import Path
 from urllib.request import urlopen
@@ -16,6 +15,7 @@ from crossfade.errors import Missing
 from crossfade.runtime import children
 from crossfade_cli.run import MAKERS
 from crossfade_lab.broker import find_nats_server
+from crossfade_lab.ports import free_ports
 
 TOKEN = "t0123456789abcdef"
 
@@ -86,25 +86,19 @@ async def test_the_containers_of_compose_work_together_as_processes(
         server = find_nats_server()
     except Missing as missing:
         pytest.skip(str(missing))
-    services, port = compose["services"], free()
+    services, (port, health, *own) = compose["services"], free_ports(2 + len(MAKERS))
     nats = (root / "deploy/nats/compose.conf").read_text().replace("/data", str(tmp_path / "d"))
     nats = nats.replace("0.0.0.0:4222", f"127.0.0.1:{port}").replace("0.0.1:8222", "0.0.1:-1")
     (tmp_path / "nats.conf").write_text(nats)
     await processes([str(server), "-c", str(tmp_path / "nats.conf")], {"NATS_TOKEN": TOKEN})
     await reachable(port)
-    bootstrap = await processes(*asked(services["bootstrap"], port, free()))
+    bootstrap = await processes(*asked(services["bootstrap"], port, health))
     assert await asyncio.wait_for(bootstrap.wait(), 30) == 0
-    ports = {name: free() for name in MAKERS}
+    ports = dict(zip(MAKERS, own, strict=True))
     for name in MAKERS:
         await processes(*asked(services[name], port, ports[name]))
     for name in MAKERS:
         assert await ready(ports[name]) == f"{name}: ready"
-
-
-def free():
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        return taken.getsockname()[1]
 
 
 def asked(service, broker, health):

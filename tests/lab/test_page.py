@@ -1,5 +1,6 @@
 """The live page's address in the lab, and waiting for it."""
 
+import random
 import socket
 
 import pytest
@@ -15,6 +16,13 @@ def test_ports_are_given_out_once_and_none_that_a_connection_might_take():
     found = free_ports(20)
     assert len(set(found)) == 20
     assert max(found) < int(ports.RANGE.read_text().split()[0])
+
+
+def test_who_shares_a_seed_does_not_share_ports():
+    random.seed(1)
+    found = free_ports(20)
+    random.seed(1)
+    assert set(free_ports(20)) != set(found)
 
 
 @pytest.mark.parametrize("given", ["1024 65535", "nonsense", None])

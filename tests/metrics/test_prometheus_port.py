@@ -7,6 +7,7 @@ import pytest
 
 from crossfade.errors import Permanent
 from crossfade_lab.metrics import find_prometheus, open_metrics
+from crossfade_lab.ports import lowest_given
 
 PAGE = """\
 # HELP hits_total How often.
@@ -79,6 +80,7 @@ async def test_a_target_is_seen_from_its_first_scrape_to_its_end(prometheus, tar
 
 async def test_it_keeps_port_and_series_over_a_stop(prometheus):
     url = prometheus.url
+    assert int(url.rpartition(":")[2]) < lowest_given()  # no connection takes it meanwhile
     await prometheus.start()  # already runs: nothing happens
     assert prometheus.url == url
     await prometheus.stop()

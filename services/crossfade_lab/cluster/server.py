@@ -21,6 +21,7 @@ from crossfade_lab.cluster.storage import Store
 from crossfade_lab.cluster.views import inward, outward
 from crossfade_lab.cluster.watches import BOOKMARK_SECONDS
 from crossfade_lab.cluster.writes import Writer
+from crossfade_lab.ports import free_ports
 
 __all__ = ["ApiServer", "serve"]
 
@@ -127,9 +128,8 @@ class ApiServer:
         server = web.Server(self._answers.answer, handler_cancellation=True, access_log=None)
         self._runner = web.ServerRunner(server, shutdown_timeout=_CLOSING_SECONDS)
         await self._runner.setup()
-        site = web.TCPSite(self._runner, "127.0.0.1", self._port)
-        await site.start()
-        self._port = int(self._runner.addresses[0][1])
+        self._port = self._port or free_ports(1)[0]
+        await web.TCPSite(self._runner, "127.0.0.1", self._port).start()
 
     async def stop(self) -> None:
         """Listen no more; every object stays."""

@@ -13,6 +13,7 @@ from crossfade_lab.metrics.port import Client
 from crossfade_lab.metrics.scraper import Scraper
 from crossfade_lab.metrics.store import Store
 from crossfade_lab.metrics.web import application
+from crossfade_lab.ports import free_ports
 
 __all__ = ["EmbeddedPrometheus"]
 
@@ -49,8 +50,8 @@ class EmbeddedPrometheus:
             return
         self._runner = web.AppRunner(application(self.store), access_log=None)
         await self._runner.setup()
+        self._port = self._port or free_ports(1)[0]
         await web.TCPSite(self._runner, "127.0.0.1", self._port).start()
-        self._port = int(self._runner.addresses[0][1])
         self._client = Client(self.url)
         self._scraper = Scraper(self.store, self.targets_file, self.scrape_interval_seconds)
         await self._scraper.start()

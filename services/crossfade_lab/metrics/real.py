@@ -13,14 +13,12 @@ from typing import IO, Any, Self
 from crossfade.errors import Missing, Permanent, Unreachable
 from crossfade.runtime import children
 from crossfade_lab.metrics.port import Client
+from crossfade_lab.ports import free_ports
 
 __all__ = ["RealPrometheus", "find_prometheus"]
 
 READY_SECONDS = 20.0
 POLL_SECONDS = 0.01
-# A closed port, and the first line of the log that names the open one.
-LISTENING = re.compile(r"address=127\.0\.0\.1:([1-9]\d*)")
-
 REASON = re.compile(r"^Error|level=error")
 
 
@@ -78,6 +76,7 @@ class RealPrometheus:
             raise Missing(
                 "prometheus: not on PATH; install it with: apt-get install prometheus"
             )
+        self._port = self._port or free_ports(1)[0]
         with self._prepare() as log:
             self._process = await children.spawn(self._command(program), stdout=log, stderr=log)
         try:
@@ -155,19 +154,10 @@ class RealPrometheus:
         ]
 
     async def _until_ready(self, process: asyncio.subprocess.Process) -> None:
-        while not self._learn_port():
-            self._still_runs(process)
-            await asyncio.sleep(POLL_SECONDS)
         self._client = Client(self.url)
         while not await self._client.ready():
             self._still_runs(process)
             await asyncio.sleep(POLL_SECONDS)
-
-    def _learn_port(self) -> bool:
-        found = LISTENING.search(self.log.read_text(errors="replace"))
-        if found is not None:
-            self._port = int(found[1])
-        return found is not None
 
     def _still_runs(self, process: asyncio.subprocess.Process) -> None:
         if process.returncode is not None:
