@@ -100,6 +100,8 @@ class Api:
     async def act(self, request: web.Request) -> web.Response:
         """Ask for something in the name of whoever signed in."""
         who = self.sessions.may_act(request)
+        if not who and self.sessions.hammered(request):
+            raise refusal(web.HTTPTooManyRequests, "too many wrong tokens; wait a minute")
         if not who:
             raise refusal(web.HTTPUnauthorized, "sign in first; then the page may act")
         run = find(self.projection, request)

@@ -182,6 +182,7 @@ def _act() -> dict[str, Any]:
             "404": _json(_ERROR, "No such experiment."),
             "409": _json(_ERROR, "Shown state is stale."),
             "422": _json({"$ref": "#/components/schemas/Answer"}, "Refused, by field."),
+            "429": _json(_ERROR, "Too many wrong tokens from there; wait a minute."),
             "503": _json(_ERROR, "Nobody answers to the verb."),
         },
     }

@@ -11,7 +11,6 @@ import hashlib
 import hmac
 import secrets
 import time
-from collections import deque
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 
@@ -21,12 +20,12 @@ from nacl.exceptions import CryptoError
 from nacl.secret import SecretBox
 from pydantic import SecretStr
 
+from crossfade_console.guesses import Guesses, client_of
+
 COOKIE = "crossfade_session"
 CSRF = "X-Crossfade-Csrf"
 LASTS_SECONDS = 12 * 3600
 MOST = 1000
-TRIES = 10
-TRIES_SECONDS = 60.0
 SALT = b"crossfade console sessions 1"
 
 
@@ -52,10 +51,11 @@ class Sessions:
     clock: Callable[[], float] = time.time
     _box: SecretBox = field(init=False)
     _ended: dict[str, float] = field(default_factory=dict, init=False)
-    _wrong: deque[float] = field(default_factory=deque, init=False)
+    _guesses: Guesses = field(init=False)
 
     def __post_init__(self) -> None:
         given = self.key.get_secret_value().encode() if self.key else secrets.token_bytes(32)
+        self._guesses = Guesses(self.clock)
         # Slow on purpose: a cookie must not serve to guess a short token.
         self._box = SecretBox(hashlib.scrypt(given, salt=SALT, n=2**14, r=8, p=1, dklen=32))
 
@@ -64,12 +64,9 @@ class Sessions:
         """Whether anybody can sign in at all."""
         return self.token is not None or self.provider
 
-    def sign_in(self, token: str, who: str) -> str | None:
+    def sign_in(self, token: str, who: str, client: str = "") -> str | None:
         """The cookie of a new session, or None for a wrong token."""
-        if not self._right(token):
-            self._wrong.append(self.clock())
-            return None
-        return self.open(who)
+        return self.open(who) if self._right(token, client) else None
 
     def open(self, who: str) -> str:
         """The cookie of a new session for somebody who proved to be allowed."""
@@ -102,25 +99,25 @@ class Sessions:
         """Who asks for an action, by cookie and its word or by bearer token; empty for nobody."""
         scheme, _, given = request.headers.get("Authorization", "").partition(" ")
         if scheme.lower() == "bearer":
-            return "api" if self._right(given) else ""
+            return "api" if self._right(given, client_of(request)) else ""
         session = self.of(request)
         said = request.headers.get(CSRF, "")
         if session is None or not hmac.compare_digest(session.csrf, said):
             return ""
         return session.who if _same_origin(request) else ""
 
-    @property
-    def hammered(self) -> bool:
-        """Whether there were too many wrong tokens in the last minute."""
-        while self._wrong and self._wrong[0] < self.clock() - TRIES_SECONDS:
-            self._wrong.popleft()
-        return len(self._wrong) >= TRIES
+    def hammered(self, request: web.Request) -> bool:
+        """Whether too many wrong tokens came from there: then the right one is none either."""
+        return self._guesses.too_many(client_of(request))
 
-    def _right(self, token: str) -> bool:
-        if self.token is None:
+    def _right(self, token: str, client: str) -> bool:
+        if self.token is None or self._guesses.too_many(client):
             return False
         known = self.token.get_secret_value().encode()
-        return bool(known) and hmac.compare_digest(known, token.encode())
+        right = bool(known) and hmac.compare_digest(known, token.encode(errors="surrogatepass"))
+        if not right:
+            self._guesses.note(client)
+        return right
 
 
 def _same_origin(request: web.Request) -> bool:

@@ -17,6 +17,7 @@ from dataclasses import dataclass, field
 from aiohttp import web
 
 from crossfade.errors import CrossfadeError, Unreachable
+from crossfade_console.guesses import client_of
 from crossfade_console.identities import Refused
 from crossfade_console.oidc import Flow, Provider, begun
 from crossfade_console.sessions import COOKIE, LASTS_SECONDS, Sessions
@@ -58,12 +59,12 @@ class SignIns:
 
     async def by_token(self, request: web.Request) -> web.Response:
         """Take the token, give a cookie."""
-        if self.sessions.hammered:
+        if self.sessions.hammered(request):
             return self._form(request, "Too many wrong tokens; wait a minute.", 429)
         form = await request.post()
         to = _inside(str(form.get("to", "/")))
         who = str(form.get("who", ""))[:80]
-        cookie = self.sessions.sign_in(str(form.get("token", "")), who)
+        cookie = self.sessions.sign_in(str(form.get("token", "")), who, client_of(request))
         if cookie is None:
             return self._form(request, "That is not the token.", 403, to)
         return _let_in(request, cookie, to, "Strict")

@@ -429,16 +429,6 @@ async def test_a_bearer_token_acts_for_tools_and_a_stale_page_does_not(client, t
     assert len(commander.asked) == 1
 
 
-async def test_guessing_the_token_soon_meets_a_pause(client, tell):
-    await tell(IrisRun().events(upto=1))
-    for _ in range(10):
-        await client.post("/sign-in", data={"token": "guess"})
-
-    answer = await client.post("/sign-in", data={"token": "open-sesame"})
-
-    assert answer.status == 429
-
-
 async def test_a_sign_in_never_leads_away_from_here(client, tell):
     await tell(IrisRun().events(upto=1))
     answer = await client.post(
