@@ -265,6 +265,22 @@ def test_what_the_body_brings_wins_over_the_cluster(experiment, metrics):
     assert document.metric("iter8-seldon/request-count").spec.description == "request-count"
 
 
+def test_a_mistake_elsewhere_makes_no_metric_missing(experiment, metrics):
+    whole = missing_metrics(experiment)
+    experiment["spec"]["duration"]["intervalSeconds"] = "soon"
+    assert missing_metrics(experiment) == whole
+
+    broken = next(m for m in metrics if m["metadata"]["name"] == "error-count")
+    broken["spec"]["method"] = "PUT"
+    assert missing_metrics(experiment, metrics) == missing_metrics(
+        experiment, [m for m in metrics if m is not broken] + [with_method(broken, "GET")]
+    )
+
+
+def with_method(metric, method):
+    return {**metric, "spec": {**metric["spec"], "method": method}}
+
+
 def test_missing_metrics_are_asked_for_link_by_link(experiment, metrics):
     rounds = [missing_metrics(parse_experiment(experiment))]
     known = {

@@ -175,3 +175,12 @@ def test_a_file_has_a_largest_size():
 def test_nesting_without_end_is_refused():
     with pytest.raises(Malformed):
         load_documents("[" * 20_000)
+
+
+def test_what_is_nested_too_deeply_is_refused_in_words():
+    def nested(levels):
+        return "deep: " + "{a: " * levels + "1" + "}" * levels
+
+    assert load_documents(nested(100))
+    with pytest.raises(Malformed, match="nested too deeply; right would be a hundred levels"):
+        load_documents(nested(1000))

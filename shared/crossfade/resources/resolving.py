@@ -19,7 +19,7 @@ from crossfade.resources.mistakes import (
     Refusal,
     shown,
 )
-from crossfade.resources.parsing import parse_experiment, parse_metric
+from crossfade.resources.parsing import parse_experiment, parse_metric, without_empty
 from crossfade.resources.repair import mended
 from crossfade.resources.rules import (
     is_reference,
@@ -38,17 +38,30 @@ def missing_metrics(
     """`namespace/name` of the metrics still to be looked up; ask again with what was found.
 
     A metric that was found may refer to others, hence the repetition: until the list is empty, or
-    holds only names that the cluster does not know. Built-in metrics need no looking up.
+    holds only names that the cluster does not know. Built-in metrics need no looking up. What is
+    broken is mended: a mistake elsewhere does not make a metric missing. Raises Malformed where
+    too much of the experiment is broken.
     """
-    read = experiment if isinstance(experiment, Experiment) else parse_experiment(experiment)
-    metrics = (m if isinstance(m, Metric) else parse_metric(m) for m in given)
-    known = dict(BUILTIN) | {m.key: m for m in (placed(m, read.namespace) for m in metrics)}
+    read = experiment if isinstance(experiment, Experiment) else _as_far_as_read(experiment)
+    metrics = (m if isinstance(m, Metric) else mended(Metric, tidied(m)) for m in given)
+    placed_ones = (placed(m, read.namespace) for m in metrics if m is not None)
+    known = dict(BUILTIN) | {m.key: m for m in placed_ones}
     written = as_written(read.spec.criteria or Criteria())
     waiting = list(dict.fromkeys(qualified(ref, read.namespace) for ref in written))
     for key in waiting:
         referred = known[key].referred if key in known else ()
         waiting.extend(k for k in dict.fromkeys(referred) if k not in waiting)
     return [key for key in waiting if key not in known]
+
+
+def _as_far_as_read(raw: Mapping[str, Any]) -> Experiment:
+    try:
+        return parse_experiment(raw)
+    except Malformed:
+        read = mended(Experiment, without_empty(tidied(raw), Experiment))
+        if read is None:
+            raise
+        return read
 
 
 def brought_along(

@@ -143,7 +143,10 @@ def load_documents(text: str) -> list[dict[str, Any]]:
         _size(loaded, {})
     except MarkedYAMLError as failure:
         raise Malformed(_located(failure)) from failure
-    except (YAMLError, ValueError, RecursionError) as failure:
+    except RecursionError as failure:
+        told = "it is nested too deeply; right would be a hundred levels at most"
+        raise Malformed(f"the YAML cannot be read: {told}") from failure
+    except (YAMLError, ValueError) as failure:
         raise Malformed(f"the YAML cannot be read: {failure}") from failure
     return [document for found in loaded if found is not None for document in _opened(found)]
 
