@@ -94,8 +94,7 @@ def _examine(body: Mapping[str, Any]) -> Sequence[str]:
 async def _start(
     settings: Settings, body: Mapping[str, Any], via: Via, timeout: float | None
 ) -> None:
-    import orjson
-
+    from crossfade.runtime.commanding import encoded
     from crossfade_cli.talking import talking
 
     async with talking(settings.bus) as talk:
@@ -103,9 +102,7 @@ async def _start(
         uid = ""
         if via == "event":
             since = datetime.now(UTC)
-            await talk.publisher.command(
-                "start-experiment", orjson.dumps(body), uuid.uuid4().hex
-            )
+            await talk.publisher.command("start-experiment", encoded(body), uuid.uuid4().hex)
             typer.echo("queued")
         else:
             uid = await _ask(talk, body)
@@ -205,14 +202,14 @@ async def _follow(
 
 
 def _apply(found: list[Mapping[str, Any]], settings: Settings) -> None:
-    import orjson
+    from crossfade.runtime.commanding import encoded
 
     command = [kubectl()]
     if settings.cluster.kubeconfig is not None:
         command += ["--kubeconfig", str(settings.cluster.kubeconfig)]
     if settings.cluster.context is not None:
         command += ["--context", settings.cluster.context]
-    whole = b"\n---\n".join(map(orjson.dumps, found))
+    whole = b"\n---\n".join(map(encoded, found))
     try:
         done = subprocess.run(  # noqa: S603
             [*command, "apply", "-f", "-"], input=whole, timeout=KUBECTL_SECONDS, check=False

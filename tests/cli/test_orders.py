@@ -122,6 +122,13 @@ async def test_actions_that_cannot_run_are_told_before_the_run_begins(crossfade,
         assert "task: found 'common/ex'; right is run, or one of common/bash" in told
 
 
+async def test_a_number_beyond_64_bits_is_refused_by_its_field(crossfade, services):
+    document = draft(duration={"intervalSeconds": 10**40, "iterationsPerLoop": 5})
+    started = await crossfade("start", "-f", "-", stdin=document)
+    assert started.exit_code == 1
+    assert started.stderr.startswith("spec.duration.intervalSeconds: found 1e+40; right")
+
+
 async def test_a_second_start_of_other_things_is_refused_until_an_abort(crossfade, services):
     await crossfade("start", "-f", "-", stdin=draft(iterations=500))
     other = await crossfade("start", "-f", "-", stdin=draft(iterations=400))

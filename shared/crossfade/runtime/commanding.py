@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -36,7 +37,7 @@ class NatsCommander:
             client = self.connection.client
             if client is None:
                 raise Unreachable("not connected to the broker")
-            reply = await client.request(subject, orjson.dumps(body), timeout=ANSWER_SECONDS)
+            reply = await client.request(subject, encoded(body), timeout=ANSWER_SECONDS)
         except nats.errors.NoRespondersError as error:
             raise Unreachable(
                 f"nobody answers {subject}: is the service behind it running?"
@@ -45,3 +46,11 @@ class NatsCommander:
             raise Unanswered(f"{subject}: no answer: {error!r}") from error
         answer: Mapping[str, Any] = orjson.loads(reply.data)
         return answer
+
+
+def encoded(body: Mapping[str, Any]) -> bytes:
+    """A body as JSON, whatever is in it: who reads it tells what is wrong, by field."""
+    try:
+        return orjson.dumps(body)
+    except TypeError:  # a number beyond 64 bits, or many levels
+        return json.dumps(body).encode()
