@@ -7,7 +7,6 @@ OpenID Connect Core 1.0 §3.1 and Discovery 1.0 §4, RFC 7636 (PKCE), RFC 9207 (
 from __future__ import annotations
 
 import base64
-import secrets
 import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
@@ -21,25 +20,13 @@ import orjson
 
 from crossfade.errors import Missing, Unreachable
 from crossfade.settings import ConsoleSettings
+from crossfade_console.flows import Flow
 from crossfade_console.identities import Refused, UnknownKey, allowed, judged
 
 CALL_SECONDS = 5.0
 LARGEST_ANSWER = 1 << 20
 KNOWN_SECONDS = 3600.0
 """How long what a provider says of itself is believed."""
-
-
-@dataclass(frozen=True, slots=True)
-class Flow:
-    """A sign-in under way: what its end must match, and where it leads to."""
-
-    state: str
-    nonce: str
-    verifier: str
-    browser: str
-    redirect: str
-    to: str
-    until: float
 
 
 def require_library() -> None:
@@ -171,12 +158,6 @@ class Provider:
         if more.get("sub") != claims["sub"]:
             raise Refused("The provider's userinfo is about somebody else (sub).")
         return {**more, **claims}
-
-
-def begun(browser: str, redirect: str, to: str, until: float) -> Flow:
-    """A new sign-in: everything in it that must not be guessed is fresh."""
-    fresh = secrets.token_urlsafe
-    return Flow(fresh(24), fresh(24), fresh(48), browser, redirect, to, until)
 
 
 def _basic(client: str, secret: str) -> str:

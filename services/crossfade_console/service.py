@@ -24,6 +24,7 @@ from crossfade.settings import ConsoleSettings
 from crossfade_console.api import Api
 from crossfade_console.assets import Assets
 from crossfade_console.documents import Documents
+from crossfade_console.flows import Flows
 from crossfade_console.metrics import ProjectedMetrics
 from crossfade_console.oidc import Provider, require_library
 from crossfade_console.projection import Projection
@@ -145,7 +146,8 @@ class Console:
 
         app = web.Application(middlewares=[guard, self._patience], client_max_size=65_536)
         whatifs = WhatIfs(self.projection, self.commander)
-        signins = SignIns(sessions, site.page, provider, self.settings.url)
+        flows = Flows(self.settings.sealed_with)
+        signins = SignIns(sessions, flows, site.page, provider, self.settings.url)
         documents = Documents(self.projection, self.log)
         for part in (site, Assets(), signins, api, documents, whatifs):
             app.add_routes(part.routes())

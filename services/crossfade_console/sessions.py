@@ -1,32 +1,28 @@
 """Who is signed in: people by a sealed cookie, tools by a bearer token; posts carry a word too.
 
-The cookie holds the session itself, encrypted and authenticated by libsodium's secretbox, so that
-restarts and other replicas know it. Nothing is kept but the ids of sessions that were ended early.
+The cookie holds the session itself, sealed, so that restarts and other replicas know it. Nothing
+is kept but the ids of sessions that were ended early.
 """
 
 from __future__ import annotations
 
-import base64
-import hashlib
 import hmac
 import secrets
 import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 
-import orjson
 from aiohttp import web
-from nacl.exceptions import CryptoError
-from nacl.secret import SecretBox
 from pydantic import SecretStr
 
 from crossfade_console.guesses import Guesses, client_of
+from crossfade_console.sealing import Seal
 
 COOKIE = "crossfade_session"
 CSRF = "X-Crossfade-Csrf"
 LASTS_SECONDS = 12 * 3600
 MOST = 1000
-SALT = b"crossfade console sessions 1"
+PURPOSE = b"crossfade console sessions 1"
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,15 +45,13 @@ class Sessions:
     key: SecretStr | None = None
     """What their cookies are sealed with: any secret that the replicas share."""
     clock: Callable[[], float] = time.time
-    _box: SecretBox = field(init=False)
+    _seal: Seal = field(init=False)
     _ended: dict[str, float] = field(default_factory=dict, init=False)
     _guesses: Guesses = field(init=False)
 
     def __post_init__(self) -> None:
-        given = self.key.get_secret_value().encode() if self.key else secrets.token_bytes(32)
+        self._seal = Seal(self.key, PURPOSE)
         self._guesses = Guesses(self.clock)
-        # Slow on purpose: a cookie must not serve to guess a short token.
-        self._box = SecretBox(hashlib.scrypt(given, salt=SALT, n=2**14, r=8, p=1, dklen=32))
 
     @property
     def possible(self) -> bool:
@@ -74,8 +68,7 @@ class Sessions:
         made = Session(
             who or "console", secrets.token_urlsafe(16), until, secrets.token_urlsafe(9)
         )
-        sealed = self._box.encrypt(orjson.dumps(asdict(made)))
-        return base64.urlsafe_b64encode(sealed).decode()
+        return self._seal.close(asdict(made))
 
     def sign_out(self, request: web.Request) -> None:
         """End the session of a request, for whoever else may hold its cookie too."""
@@ -87,11 +80,10 @@ class Sessions:
 
     def of(self, request: web.Request) -> Session | None:
         """The session of a request's cookie."""
-        try:
-            sealed = base64.urlsafe_b64decode(request.cookies.get(COOKIE, ""))
-            session = Session(**orjson.loads(self._box.decrypt(sealed)))
-        except (CryptoError, ValueError, TypeError):  # absent, forged, or of another key
+        held = self._seal.open(request.cookies.get(COOKIE, ""))
+        if held is None:
             return None
+        session = Session(**held)
         fresh = session.until > self.clock() and session.id not in self._ended
         return session if fresh else None
 

@@ -1,32 +1,27 @@
 """Signing in and out: by the token's form, or by way of an OpenID Connect provider.
 
-A sign-in at the provider is bound to the browser that began it by a cookie of its own, and ends
-within minutes or not at all. Whatever goes wrong is said on the sign-in page.
+A sign-in at the provider is bound to the browser that began it, and ends within minutes or not at
+all. Whatever goes wrong is said on the sign-in page.
 """
 
 from __future__ import annotations
 
-import hmac
 import logging
-import secrets
-import time
-from collections import OrderedDict
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 from aiohttp import web
 
 from crossfade.errors import CrossfadeError, Unreachable
+from crossfade_console import flows
+from crossfade_console.flows import Flow, Flows
 from crossfade_console.guesses import client_of
 from crossfade_console.identities import Refused
-from crossfade_console.oidc import Flow, Provider, begun
+from crossfade_console.oidc import Provider
 from crossfade_console.sessions import COOKIE, LASTS_SECONDS, Sessions
 
 log = logging.getLogger(__name__)
 
-FLOW_COOKIE = "crossfade_sign_in"
-FLOW_SECONDS = 600
-MOST_FLOWS = 1000
 CALLBACK = "/sign-in/callback"
 
 Page = Callable[..., web.Response]
@@ -37,11 +32,10 @@ class SignIns:
     """The routes of signing in; `page` fills a template for a request."""
 
     sessions: Sessions
+    flows: Flows
     page: Page
     provider: Provider | None = None
     url: str | None = None
-    clock: Callable[[], float] = time.time
-    _flows: OrderedDict[str, Flow] = field(default_factory=OrderedDict, init=False)
 
     def routes(self) -> list[web.RouteDef]:
         """The routes."""
@@ -80,55 +74,52 @@ class SignIns:
         """Send somebody to the provider."""
         if self.provider is None:
             raise web.HTTPNotFound(text="no OpenID Connect provider is set\n")
-        browser = request.cookies.get(FLOW_COOKIE) or secrets.token_urlsafe(24)
         redirect = f"{(self.url or _origin(request)).rstrip('/')}{CALLBACK}"
         to = _inside(request.query.get("to"))
-        flow = begun(browser, redirect, to, self.clock() + FLOW_SECONDS)
+        flow = self.flows.begin(redirect, to)
         try:
             address = await self.provider.address(flow)
         except CrossfadeError as error:
             return self._refuse(request, error, to)
-        self._flows[flow.state] = flow
-        while len(self._flows) > MOST_FLOWS:
-            self._flows.popitem(last=False)
         response = web.Response(status=303, headers={"Location": address})
-        # Lax: the provider's redirect comes from another site.
-        _set(request, response, FLOW_COOKIE, browser, FLOW_SECONDS, "Lax", "/sign-in")
+        self._carry(request, response, [*self.flows.of(request), flow])
         return response
 
     async def end(self, request: web.Request) -> web.Response:
         """Take somebody back from the provider."""
         if self.provider is None:
             raise web.HTTPNotFound(text="no OpenID Connect provider is set\n")
-        to = "/"
-        try:
-            flow = self._returned(request)
-            to = flow.to
-            query = request.query
-            who = await self.provider.who(flow, query.get("code", ""), query.get("iss", ""))
-        except CrossfadeError as error:
-            return self._refuse(request, error, to)
-        log.info("signed in", extra={"by": who})
-        # Lax: a Strict cookie would not be sent along the way back from the provider's site.
-        response = _let_in(request, self.sessions.open(who), to, "Lax")
-        response.del_cookie(FLOW_COOKIE, path="/sign-in")
+        known, query = self.flows.of(request), request.query
+        flow = next((one for one in known if one.state == query.get("state")), None)
+        response = await self._ended(request, self.provider, flow)
+        self._carry(request, response, [one for one in known if one is not flow])
         return response
 
-    def _returned(self, request: web.Request) -> Flow:
-        """The sign-in that an answer belongs to, once. Raises Refused."""
-        query, browser = request.query, request.cookies.get(FLOW_COOKIE, "")
-        flow = self._flows.pop(query.get("state", ""), None)
-        ours = flow is not None and hmac.compare_digest(flow.browser, browser)
-        if flow is None or not ours or flow.until < self.clock():
-            raise Refused(
-                "This sign-in is too old, or was begun in another browser. Begin again."
-            )
-        if "error" in query:
-            why = query.get("error_description") or query["error"]
-            raise Refused(f"The provider did not let you in: {why[:200]}.")
-        if not query.get("code"):
-            raise Refused("The provider's answer has no code.")
-        return flow
+    async def _ended(
+        self, request: web.Request, provider: Provider, flow: Flow | None
+    ) -> web.Response:
+        try:
+            if flow is None:
+                raise Refused(
+                    "This sign-in is too old, or was begun in another browser. Begin again."
+                )
+            who = await provider.who(flow, _code(request), request.query.get("iss", ""))
+        except CrossfadeError as error:
+            return self._refuse(request, error, flow.to if flow else "/")
+        log.info("signed in", extra={"by": who})
+        # Lax: a Strict cookie would not be sent along the way back from the provider's site.
+        return _let_in(request, self.sessions.open(who), flow.to, "Lax")
+
+    def _carry(
+        self, request: web.Request, response: web.Response, under_way: Sequence[Flow]
+    ) -> None:
+        """Give the browser its sign-ins under way."""
+        if not under_way:
+            response.del_cookie(flows.COOKIE, path="/sign-in")
+            return
+        cookie = self.flows.cookie(under_way)
+        # Lax: the provider's redirect comes from another site.
+        _set(request, response, flows.COOKIE, cookie, flows.LASTS_SECONDS, "Lax", "/sign-in")
 
     def _refuse(self, request: web.Request, error: CrossfadeError, to: str) -> web.Response:
         log.warning("a sign-in was refused", extra={"reason": str(error)})
@@ -147,6 +138,17 @@ class SignIns:
             by_token=self.sessions.token is not None,
             by_provider=self.provider is not None,
         )
+
+
+def _code(request: web.Request) -> str:
+    """The code of a provider's answer. Raises Refused with the provider's words."""
+    query = request.query
+    if "error" in query:
+        why = query.get("error_description") or query["error"]
+        raise Refused(f"The provider did not let you in: {why[:200]}.")
+    if not query.get("code"):
+        raise Refused("The provider's answer has no code.")
+    return query["code"]
 
 
 def _let_in(request: web.Request, cookie: str, to: str, same_site: str) -> web.Response:
