@@ -78,7 +78,7 @@ class Cluster:
 
     async def _plural(self, root: str, kind: str) -> str:
         if (root, kind) not in self.plurals:
-            listed = await self.api.call("GET", root)
+            listed = await self._maybe(root) or {}
             self.plurals |= {
                 (root, resource["kind"]): resource["name"]
                 for resource in listed.get("resources", ())

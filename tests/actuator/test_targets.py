@@ -169,8 +169,19 @@ async def test_a_field_path_to_nowhere_says_which_field(cluster):
         ref = spec["versionInfo"]["baseline"]["weightObjRef"]
         ref["fieldPath"] = ".spec.predictors[7].traffic"
 
-    with pytest.raises(InvalidTarget, match="traffic is not found"):
+    with pytest.raises(InvalidTarget) as told:
         await Weights(cluster).read(a_document(change=nowhere))
+    where = ".spec.predictors[7].traffic of SeldonDeployment ns-production/iris"
+    assert str(told.value) == f"traffic is not found: {where}, the weight of iris-v1"
+
+
+@pytest.mark.parametrize("version", ["no.such/v1", "networking.istio.io/v9"])
+async def test_a_kind_that_the_cluster_does_not_know_is_named(cluster, version):
+    def unknown(spec):
+        spec["versionInfo"]["baseline"]["weightObjRef"] |= {"apiVersion": version, "kind": "X"}
+
+    with pytest.raises(NotFound, match=f"the cluster knows no X in {version}"):
+        await Weights(cluster).read(a_document(change=unknown))
 
 
 async def test_a_text_where_a_number_is_meant_is_refused(cluster):

@@ -38,8 +38,8 @@ class Carrier:
         if value is MISSING or value is None:
             return self._absent(place)
         if isinstance(value, bool) or not isinstance(value, int):
-            text = f"{place.path.written} is {value!r}, not an integer"
-            raise InvalidTarget(text)
+            text = f"{place.path.tokens[-1]} is {value!r}, not an integer"
+            raise InvalidTarget(f"{text}: {self._named(place)}")
         return value
 
     def present(self, place: Place) -> bool:
@@ -50,11 +50,16 @@ class Carrier:
         kind, parent = str(self.ref.kind), look_up(self.found, place.path.tokens[:-1])
         field = place.path.tokens[-1]
         if parent is MISSING or kind not in ABSENT_MEANS_ZERO:
-            raise InvalidTarget(f"{field} is not found")
+            raise InvalidTarget(f"{field} is not found: {self._named(place)}")
         element = place.path.element
         siblings = look_up(self.found, element[:-1]) if element else ()
         alone = kind in ALONE_MEANS_ALL and isinstance(siblings, list) and len(siblings) == 1
         return 100 if alone else 0
+
+    def _named(self, place: Place) -> str:
+        """A field as its author may look for it."""
+        ref, path = self.ref, place.path.written
+        return f"{path} of {ref.kind} {ref.namespace}/{ref.name}, the weight of {place.version}"
 
     def described(self) -> ChangedObject:
         """The object at the version read, for the event log."""
