@@ -67,6 +67,7 @@ def a_context() -> Context:
         ("filter(Status.CurrentWeightDistribution, {.Value > 50})[0].Name == 'iris-v2'", True),
         ("len(map(1..3, {# * 2})) == 3 and map(1..3, {# * 2})[2] == 6", True),
         ("all(1..2, {any([#, 9], {# == 9})})", True),
+        ('all(1..50, {Name matches "^e"})', True),
         ("all([], {false}) and none([], {true})", True),
     ],
 )
@@ -110,6 +111,7 @@ def test_what_no_run_could_evaluate_is_told_at_once_with_what_would_be_right(exp
         ("all(1..3, {#})", "found 1 in { }; right is true or false"),
         ("filter(1..3, {#}) == []", "found 1 in { }; right is true or false"),
         ("len(0..100000000) > 1", "is too long; right are at most 10000"),
+        ('any(1..51, {Name matches "x$"})', "is looked for more than 50 times"),
         ("count(1..9999, {any(1..9999, {false})}) == 0", "too many elements"),
     ],
 )

@@ -18,6 +18,8 @@ from crossfade_actuator.actions.operators import CALLED, CLOSURES, OF_LISTS, OPE
 from crossfade_actuator.actions.port import TaskFailed
 
 LONGEST = 1000
+MOST_MATCHES = 50
+"""How often one evaluation looks for a pattern: a function of lists may ask for each item."""
 _UNREADABLE = (
     *(SyntaxError, TypeError, LookupError, AttributeError),
     *(ValueError, ArithmeticError, RecursionError, MemoryError),
@@ -117,7 +119,19 @@ def _functions(context: Context) -> dict[str, Callable[..., Any]]:
         "CandidateWon": lambda: context.candidate_won,
         "len": len,
     }
-    return told | dict(CALLED) | dict(OF_LISTS)
+    bounded = {"matches": _bounded(CALLED["matches"])}
+    return told | dict(CALLED) | bounded | dict(OF_LISTS)
+
+
+def _bounded(matches: Callable[[Any, Any], bool]) -> Callable[[Any, Any], bool]:
+    numbers = iter(range(MOST_MATCHES))
+
+    def counted(left: Any, right: Any) -> bool:
+        if next(numbers, None) is None:
+            raise ValueError(f"a pattern is looked for more than {MOST_MATCHES} times")
+        return matches(left, right)
+
+    return counted
 
 
 def _plainly(error: BaseException) -> str:
