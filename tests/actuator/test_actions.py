@@ -179,6 +179,33 @@ async def test_a_killed_actuator_takes_a_task_and_its_children_along(tmp_path):
             os.kill(pid, signal.SIGKILL)
 
 
+STRUCK = """
+import os, signal, sys, time
+begun = []
+def strike(event, arguments):
+    if event == "subprocess.Popen":
+        begun.append(arguments)
+        if len(begun) == 2:  # the task has begun, and what is to end its children has not
+            time.sleep(1)
+            os.kill(os.getpid(), signal.SIGKILL)
+sys.addaudithook(strike)
+"""
+
+
+async def test_an_actuator_killed_as_a_task_begins_leaves_nothing_of_it(tmp_path):
+    pids = tmp_path / "pids"
+    script = f"sleep 600 & echo $! >{pids}.new; mv {pids}.new {pids}; wait"
+    argv = [sys.executable, "-c", STRUCK + ACTUATOR, script]
+    actuator = await asyncio.create_subprocess_exec(*argv)
+    async with asyncio.timeout(60):
+        await actuator.wait()
+    await asyncio.sleep(0.2)
+    left = [int(pid) for pid in pids.read_text().split()] if pids.exists() else []
+    for pid in filter(alive, left):
+        os.kill(pid, signal.SIGKILL)
+    assert left == []
+
+
 async def test_a_manifest_is_promoted_by_the_kubectl_of_the_wheel(server, tmp_path):
     manifest = tmp_path / "promoted.yaml"
     manifest.write_text(

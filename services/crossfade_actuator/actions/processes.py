@@ -20,6 +20,8 @@ SWEEP = 'read -r _; kill -s KILL -- "-$1"; shift; exec /bin/rm -rf -- "$@"'
 
 Our death closes it too: what `finally` would have cleared away is cleared away then.
 """
+GATE = 'read -r _ && exec "$@" </dev/null'
+"""Begins a program once it is told to: not before there is somebody to sweep up behind it."""
 
 FROM_ENVIRONMENT = 'script=$CROSSFADE_SCRIPT; unset CROSSFADE_SCRIPT; eval "$script"'
 
@@ -52,14 +54,16 @@ class Processes:
             raise TaskFailed(f"no program {argv[0]} on PATH {environment.get('PATH')}")
         with tempfile.TemporaryDirectory(prefix="crossfade-home-") as home:
             child = await children.spawn(
-                [program, *argv[1:]],
+                ["/bin/sh", "-c", GATE, "crossfade-gate", program, *argv[1:]],
                 env={**environment, "HOME": home},
                 cwd=Path(home),
+                stdin=asyncio.subprocess.PIPE,
                 stdout=asyncio.subprocess.PIPE,
                 stderr=asyncio.subprocess.STDOUT,
             )
             try:
                 async with _swept(child, home, *_scratch(environment)):
+                    _begin(child)
                     return await _followed(child, seconds)
             finally:
                 # Cancelled, late, or with children of its own: nothing of it stays behind.
@@ -100,6 +104,12 @@ async def _swept(child: asyncio.subprocess.Process, *folders: str) -> AsyncItera
         with suppress(ProcessLookupError):
             sweeper.kill()
         await sweeper.wait()
+
+
+def _begin(child: asyncio.subprocess.Process) -> None:
+    assert child.stdin is not None
+    child.stdin.write(b"\n")
+    child.stdin.close()
 
 
 async def _followed(child: asyncio.subprocess.Process, seconds: float) -> Outcome:
