@@ -10,14 +10,22 @@ from dataclasses import dataclass, field
 
 from crossfade.telling.numbers import short
 
-PAGE = """JSON.stringify(document.getElementById('headline') && {
-  headline: document.getElementById('headline').textContent,
-  why: document.getElementById('why').textContent.trim(),
-  looks: document.getElementById('tiles').textContent.match(/(\\d+) \\/ (\\d+)/)?.[1],
-  traffic: document.getElementById('traffic').ariaLabel || '',
-  objectives: [...document.querySelectorAll('#objectives tbody tr')]
-    .map((row) => [...row.cells].map((cell) => cell.textContent.trim())),
-})"""
+WATCH = """window.said ??= (() => {
+  const said = [], words = (id) => document.getElementById(id)?.textContent.trim() ?? '';
+  const note = () => {
+    const looks = words('tiles').match(/(\\d+) \\/ (\\d+)/)?.[1];
+    if (looks) said.push({
+      at: Date.now() / 1000, looks, headline: words('headline'), why: words('why'),
+      traffic: document.getElementById('traffic').ariaLabel || '',
+      objectives: [...document.querySelectorAll('#objectives tbody tr')]
+        .map((row) => [...row.cells].map((cell) => cell.textContent.trim())),
+    });
+  };
+  new MutationObserver(note).observe(document.body,
+    { subtree: true, childList: true, characterData: true, attributes: true });
+  note();
+  return said;
+})()"""
 MARKS = {
     ":white_check_mark:": "held",
     ":hourglass_flowing_sand:": "not-yet",
@@ -40,25 +48,33 @@ class Said:
 
 
 class Page:
-    """Watches the page as it changes, and remembers the first and last sight of each look."""
+    """Remembers the first and last sight of each look.
+
+    The page itself notes each of its changes: a question every now and then would miss some while
+    the machine is busy, or a picture is taken.
+    """
 
     def __init__(self, browser):
         self.browser = browser
-        self.first, self.last = {}, {}
+        self.heard, self.first, self.last = 0, {}, {}
 
     async def watch(self):
         """From the experiment's first event on, for ever, until cancelled."""
         await self.browser.until("document.getElementById('headline') !== null", 60)
         while True:
-            self.note(await self.browser.value(PAGE))
+            await self.hear()
             await asyncio.sleep(EVERY_SECONDS)
 
-    def note(self, seen):
-        page = json.loads(seen)
-        if not page or not page["looks"]:
-            return
+    async def hear(self):
+        """What the page has noted since it was heard last."""
+        noted = await self.browser.value(f"JSON.stringify(({WATCH}).slice({self.heard}))")
+        for page in json.loads(noted):
+            self.heard += 1
+            self.note(page)
+
+    def note(self, page):
         said = Said(
-            at=time.time(),
+            at=page["at"],
             look=int(page["looks"]),
             headline=page["headline"],
             why=page["why"],
