@@ -93,8 +93,8 @@ class Sessions:
         if scheme.lower() == "bearer":
             return "api" if self._right(given, client_of(request)) else ""
         session = self.of(request)
-        said = request.headers.get(CSRF, "")
-        if session is None or not hmac.compare_digest(session.csrf, said):
+        said = request.headers.get(CSRF, "").encode(errors="surrogatepass")
+        if session is None or not hmac.compare_digest(session.csrf.encode(), said):
             return ""
         return session.who if _same_origin(request) else ""
 

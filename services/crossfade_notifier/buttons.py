@@ -66,7 +66,7 @@ class Button:
 def unseal(value: str, key: bytes) -> Button:
     """The button of a signed value. Raises Forbidden where it is not one of ours."""
     body, _, sign = value.rpartition("|")
-    if not hmac.compare_digest(_sign(key, body), sign):
+    if not hmac.compare_digest(_sign(key, body).encode(), sign.encode(errors="surrogatepass")):
         raise Forbidden("the button carries no valid signature of this installation")
     ask, namespace, name, uid, iteration, epoch = body.split("|")
     if ask not in LABELS:

@@ -59,6 +59,15 @@ async def test_a_token_that_is_no_text_is_a_wrong_one(client, tell):
     assert await by_bearer(client, b"\xff\xfe".decode(errors="surrogateescape")) == 401
 
 
+@pytest.mark.parametrize("word", ["", "wrong", "wörd"])
+async def test_a_session_acts_by_its_own_word_alone(client, tell, word):
+    await tell(IrisRun().events(upto=1))
+    await client.post("/sign-in", data={"token": RIGHT})
+    refused = await client.post(ACTIONS, json=ABORT, headers={"X-Crossfade-Csrf": word})
+
+    assert refused.status == 401
+
+
 def test_a_pause_ends_after_a_minute_and_slow_mistakes_need_none():
     now = [0.0]
     guesses = Guesses(lambda: now[0])

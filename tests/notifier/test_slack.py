@@ -7,6 +7,7 @@ import pytest
 from prometheus_client import REGISTRY
 from pydantic import SecretStr
 
+from crossfade.errors import Forbidden
 from crossfade.events import Incident, StageChange
 from crossfade.testing.runs import NAME, NAMESPACE, UID, IrisRun
 from crossfade_notifier.buttons import unseal
@@ -62,6 +63,12 @@ async def test_buttons_are_signed_and_say_what_was_shown(world, slack, living):
     assert [e["text"]["text"] for e in actions["elements"]] == ["Hold", "Roll back"]
     pressed = unseal(actions["elements"][1]["value"], b"secret")
     assert (pressed.ask, pressed.uid, pressed.iteration, pressed.epoch) == ("abort", UID, 3, 0)
+
+
+@pytest.mark.parametrize("sign", ["", "wrong", "fälsch"])
+def test_a_button_that_nobody_signed_is_refused(sign):
+    with pytest.raises(Forbidden, match="no valid signature"):
+        unseal(f"approve|default|quickstart|u|3|1|{sign}", b"secret")
 
 
 async def test_a_message_of_a_run_that_is_over_has_no_buttons(world, slack, living):
