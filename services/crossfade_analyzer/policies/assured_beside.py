@@ -35,5 +35,6 @@ class Evidenced:
             step = self.steps.take(document, memory, sample)
             return replace(judgement, evidence=entries(step), memory=step.memory)
         except FAULTS:
-            log.exception("evidence failed", extra={"run": sample.uid, "at": sample.iteration})
+            where = {"run": sample.uid, "iteration": sample.iteration}
+            log.exception("evidence failed", extra=where)
             return judgement
