@@ -73,7 +73,7 @@ def _row(run: Run, wide: bool) -> tuple[str, ...]:
         str(document.pattern) if document else "",
         state.target,
         state.stage,
-        str(state.iteration),
+        str(state.completed_iterations),
         _split(run),
         state.verdict,
         state.message,

@@ -82,6 +82,14 @@ async def test_get_of_one_namespace_shows_only_that(crossfade, two_runs):
     assert OLD.uid in result.stdout
 
 
+async def test_get_counts_iterations_as_the_resource_does(crossfade, talk):
+    rolled_back = {"phase": Phase.COMPLETED, "iteration": 3, "uncounted": True}
+    await enrol(talk, NEW, upto=3, **rolled_back)
+    (head, row) = (await crossfade("get")).stdout.splitlines()
+
+    assert row[head.index("COMPLETED ITERATIONS") :].split()[0] == "2"
+
+
 async def test_get_shows_no_split_where_no_version_has_a_weight(crossfade, talk):
     everything = {"iris-v1": 100, "iris-v2": 0}
     await enrol(talk, NEW, upto=3, weighted=False, phase=Phase.RUNNING, observed=everything)
