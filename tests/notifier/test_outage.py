@@ -169,7 +169,7 @@ async def test_a_notifier_killed_between_posting_and_recording_posts_nothing_twi
             crew,
             lambda body: "thread_ts" not in body,
             lambda body: "2/4:" in body["text"],
-            lambda body: "is promoted" in body["text"],
+            lambda body: "iris-v2 wins" in body["text"],
         )
         slack.after_post = killer
         for _, event in run.events(upto=1):
@@ -193,4 +193,4 @@ async def test_a_notifier_killed_between_posting_and_recording_posts_nothing_twi
     # A look whose event the dead one had in hand comes late and is no news any more.
     times = [told.count(f" {i}/4:") for i in (1, 2, 3, 4)]
     assert times in ([1, 1, 1, 1], [1, 1, 0, 1]), told
-    assert told.count("is promoted") == 1
+    assert told.count("iris-v2 wins") == 1

@@ -121,6 +121,11 @@ def test_an_iteration_is_one_sentence(changes, sentence):
         ({"reason": "ApprovalNeeded", "message": "promotion needs approval"},
          "Promotion needs approval"),
         ({"stage": "Completed", "outcome": "promoted"}, "new is promoted"),
+        # Nobody moves the rest: what has less than half of the traffic is not called promoted.
+        ({"stage": "Completed", "outcome": "promoted", "observed": {"old": 70, "new": 30}},
+         "new wins"),
+        ({"stage": "Completed", "outcome": "promoted", "observed": {"old": 70, "new": 30},
+          "finishes": True}, "new is promoted"),
         ({"stage": "Completed", "outcome": "rolled-back"}, "Rolled back to old"),
         ({"stage": "Completed", "outcome": "inconclusive"},
          "Inconclusive: old keeps the traffic"),

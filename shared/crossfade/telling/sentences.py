@@ -26,6 +26,9 @@ UNMOVED = OUTCOMES | {
     "no-data": "no data: {baseline} stays",
 }
 """Where neither the run nor an action at its end moves any traffic."""
+AHEAD = {"promoted": "{winner} wins"}
+"""Where no action moves the rest, and most of the traffic is still somebody else's."""
+MOST = 50
 ALONE = OUTCOMES | {
     "promoted": "{baseline} conforms",
     "rolled-back": "{baseline} does not conform",
@@ -64,7 +67,12 @@ def headline(known: Known) -> str:
 def _outcomes(known: Known) -> Mapping[str, str]:
     if known.versions and not known.candidates:
         return ALONE
-    return UNMOVED if known.fixed and not known.finishes else OUTCOMES
+    if known.finishes:
+        return OUTCOMES
+    if known.fixed:
+        return UNMOVED
+    winner = known.winner or known.recommended or ""
+    return OUTCOMES if known.split.get(winner, MOST) >= MOST else OUTCOMES | AHEAD
 
 
 def _running(known: Known) -> str:
