@@ -6,6 +6,7 @@ finished task never runs again. Source: architecture §3.5.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Protocol
@@ -22,6 +23,8 @@ from crossfade_actuator.actions.port import Ledger as TaskLedger
 from crossfade_actuator.leases import Leases, Lost
 from crossfade_actuator.ledger import Ledger
 from crossfade_actuator.status import status_of
+
+log = logging.getLogger(__name__)
 
 
 class TaskRunner(Protocol):
@@ -114,11 +117,16 @@ class Book:
     async def finished(
         self, outcome: ActionOutcome, histograms: Histograms | None = None
     ) -> None:
-        """Keep and say how it went; what was measured adds to what the run has already."""
+        """Keep and say how it went; what was measured adds to what the run has already.
+
+        Of a run that was ended meanwhile, as by an abort, nothing is said any more but here.
+        """
         key = f"{self.action}/{outcome.task}"
         record = TaskRecord(outcome.attempt, done=True, ok=outcome.ok or outcome.skipped)
 
         def kept(state: RunState) -> RunState:
+            if state.over:
+                return state
             body = outcome.to_json() | {"iteration": state.iteration}
             told = state.saying("action-outcome", **body)
             told = replace(told, tasks=state.tasks | {key: record})
@@ -127,7 +135,11 @@ class Book:
             together = merged(state.histograms, histograms)
             return replace(told, histograms=together, histograms_at=self.clock().timestamp())
 
-        await self.ledger.say(await self.ledger.change(self.uid, kept))
+        after = await self.ledger.change(self.uid, kept)
+        if after.over:
+            where = {"run": self.uid, "task": key, "ok": outcome.ok, "exit": outcome.exit}
+            log.warning("a task ended after its run", extra=where)
+        await self.ledger.say(after)
 
 
 def _with_intent(state: RunState, action: str, key: str) -> RunState:

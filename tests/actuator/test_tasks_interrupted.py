@@ -10,7 +10,8 @@ import pytest
 from tests.actuator.test_actions import Notes, a_context, a_task, bash
 
 from crossfade.domain.lifecycle import begin
-from crossfade.domain.runs import Plan, TaskRecord
+from crossfade.domain.runs import Phase, Plan, TaskRecord
+from crossfade.errors import Conflict
 from crossfade.resources import Experiment
 from crossfade.runtime.clock import utc_now
 from crossfade.testing import MemoryStore, Recorder
@@ -122,6 +123,21 @@ async def test_an_actuator_that_goes_away_in_the_midst_leaves_an_intent(tmp_path
     assert (await run.ledger.load("u")).tasks == {"finish/0": TaskRecord(1)}
     assert await run.acted() == (True, "")
     assert (tmp_path / "x").read_text() == "x\nx\n"
+
+
+async def test_a_task_that_ends_after_its_run_is_no_event_any_more(tmp_path, caplog):
+    run = await Run(bash(f"touch {tmp_path}/x; sleep 0.3"), bash(f"touch {tmp_path}/y")).begun()
+    acting = asyncio.create_task(run.acted())
+    async with asyncio.timeout(10):
+        while not (tmp_path / "x").exists():
+            await asyncio.sleep(0.01)
+    await run.ledger.change("u", lambda now: replace(now, phase=Phase.COMPLETED, action=""))
+    (stopped,) = await asyncio.gather(acting, return_exceptions=True)
+
+    assert isinstance(stopped, Conflict)
+    assert run.outcomes == []
+    assert not (tmp_path / "y").exists()
+    assert "a task ended after its run" in caplog.text
 
 
 JWT = "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxMjM0In0.dBjftJeZ4CVPmB92K27uhbUJU1p1r"
