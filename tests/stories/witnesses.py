@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 
 from crossfade.telling.numbers import short
 
+BEAT_MS = 100
 WATCH = """window.said ??= (() => {
   const said = [], words = (id) => document.getElementById(id)?.textContent.trim() ?? '';
   const note = () => {
@@ -21,11 +22,13 @@ WATCH = """window.said ??= (() => {
         .map((row) => [...row.cells].map((cell) => cell.textContent.trim())),
     });
   };
+  window.beats = [];
+  setInterval(() => beats.push(Date.now() / 1000), BEAT_MS);
   new MutationObserver(note).observe(document.body,
     { subtree: true, childList: true, characterData: true, attributes: true });
   note();
   return said;
-})()"""
+})()""".replace("BEAT_MS", str(BEAT_MS))
 MARKS = {
     ":white_check_mark:": "held",
     ":hourglass_flowing_sand:": "not-yet",
@@ -87,6 +90,11 @@ class Page:
         )
         self.first.setdefault(said.look, said)
         self.last[said.look] = said
+
+    async def busy(self, since, until):
+        """Whether the page could do next to nothing then: fewer than half of its beats."""
+        beats = [beat for beat in await self.browser.value("beats") if since < beat < until]
+        return len(beats) * BEAT_MS < 500 * (until - since)
 
     async def until(self, condition, seconds=60):
         """Wait until the page shows what is asked for; what it shows then."""
