@@ -19,16 +19,15 @@ OUTCOMES = {
     "failed": "failed",
     "aborted": "aborted",
 }
-UNMOVED = OUTCOMES | {
-    "promoted": "{winner} wins",
+WINNING = OUTCOMES | {"promoted": "{winner} wins"}
+"""Where no action moves the rest, and most of the traffic is still somebody else's."""
+MOST = 50
+UNMOVED = WINNING | {
     "rolled-back": "{baseline} stays",
     "inconclusive": "inconclusive: {baseline} stays",
     "no-data": "no data: {baseline} stays",
 }
 """Where neither the run nor an action at its end moves any traffic."""
-AHEAD = {"promoted": "{winner} wins"}
-"""Where no action moves the rest, and most of the traffic is still somebody else's."""
-MOST = 50
 ALONE = OUTCOMES | {
     "promoted": "{baseline} conforms",
     "rolled-back": "{baseline} does not conform",
@@ -72,7 +71,7 @@ def _outcomes(known: Known) -> Mapping[str, str]:
     if known.fixed:
         return UNMOVED
     winner = known.winner or known.recommended or ""
-    return OUTCOMES if known.split.get(winner, MOST) >= MOST else OUTCOMES | AHEAD
+    return OUTCOMES if known.split.get(winner, MOST) >= MOST else WINNING
 
 
 def _running(known: Known) -> str:
