@@ -28,10 +28,8 @@ class Seal:
     _box: SecretBox = field(init=False)
 
     def __post_init__(self) -> None:
-        given = self.key.get_secret_value().encode() if self.key else secrets.token_bytes(32)
-        # Slow on purpose: a cookie must not serve to guess a short token.
         self._box = SecretBox(
-            hashlib.scrypt(given, salt=self.purpose, n=2**14, r=8, p=1, dklen=32)
+            _stretched(self.key, self.purpose) if self.key else secrets.token_bytes(32)
         )
 
     def close(self, value: Any) -> str:
@@ -44,3 +42,9 @@ class Seal:
             return orjson.loads(self._box.decrypt(base64.urlsafe_b64decode(cookie)))
         except (CryptoError, ValueError, TypeError):
             return None
+
+
+def _stretched(key: SecretStr, purpose: bytes) -> bytes:
+    """Slow on purpose: a cookie must not serve to guess a short token."""
+    given = key.get_secret_value().encode()
+    return hashlib.scrypt(given, salt=purpose, n=2**14, r=8, p=1, dklen=32)
