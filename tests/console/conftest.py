@@ -86,8 +86,23 @@ def make(log, commander, now, made):
 
 
 @pytest.fixture
-async def console(make):
-    async with running(make(token=SecretStr("open-sesame"))) as it:
+async def provider():
+    """An OpenID Connect provider in miniature; skips where the extra is not installed."""
+    from tests.console.oidc_provider import Provider
+
+    async with Provider() as it:
+        yield it
+
+
+@pytest.fixture
+def settings():
+    """Those of `console`."""
+    return {"token": SecretStr("open-sesame")}
+
+
+@pytest.fixture
+async def console(make, settings):
+    async with running(make(**settings)) as it:
         yield it
 
 

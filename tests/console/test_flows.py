@@ -5,7 +5,6 @@ from urllib.parse import urlsplit
 import aiohttp
 import pytest
 from pydantic import SecretStr
-from tests.console.oidc_provider import Provider
 
 from crossfade.testing.runs import IrisRun
 from crossfade_console.flows import Flows
@@ -20,20 +19,8 @@ class Asking:
 
 
 @pytest.fixture
-async def provider():
-    async with Provider() as it:
-        yield it
-
-
-@pytest.fixture
 def settings(provider):
     return provider.settings()
-
-
-@pytest.fixture
-async def console(make, settings, run_console):
-    async with run_console(make(**settings)) as it:
-        yield it
 
 
 async def test_only_the_browser_that_asked_may_bring_an_answer_and_once(console, provider):

@@ -8,7 +8,7 @@ import aiohttp
 import pytest
 from joserfc.jwk import KeySet
 from pydantic import SecretStr
-from tests.console.oidc_provider import ADA, CLIENT, Provider, a_key
+from tests.console.oidc_provider import ADA, CLIENT, a_key
 
 from crossfade.errors import Malformed, Missing
 from crossfade.settings import ConsoleSettings, load
@@ -19,20 +19,8 @@ ONE = f"/api/experiments/{NAMESPACE}/{NAME}"
 
 
 @pytest.fixture
-async def provider():
-    async with Provider() as it:
-        yield it
-
-
-@pytest.fixture
 def settings(provider):
     return provider.settings()
-
-
-@pytest.fixture
-async def console(make, settings, run_console):
-    async with run_console(make(**settings)) as it:
-        yield it
 
 
 async def signed_in(client, to="/"):
